@@ -1,0 +1,1 @@
+//! Fragments of ISO base media files: written, scanned, repaired and joined

@@ -1,0 +1,134 @@
+//! What happened: facts that a person would undo or a court would ask for. Show state = fold(facts).
+
+use serde::{Deserialize, Serialize};
+use tl_base::{EraId, MediaTime, SlotId, Wall};
+
+use crate::{Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SourceState, Team, TransitionKind};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Fact {
+    /// A run of the studio began.
+    EraOpened {
+        /// Its number.
+        era: EraId,
+        /// The wall clock at `media_time`.
+        wall_anchor: Wall,
+        /// The session's time at its start.
+        offset: MediaTime,
+    },
+    /// The picture on air changed.
+    CutMade {
+        /// What was live; none: the slate.
+        from: Option<SlotId>,
+        /// What is live; none: the slate.
+        to: Option<SlotId>,
+        /// How.
+        transition: TransitionKind,
+        /// Milliseconds.
+        duration_ms: u32,
+        /// Who: `director`, `script`, `failover`…
+        by: String,
+        /// Why, one sentence; empty when a person did it.
+        reason: String,
+    },
+    /// Another camera is next.
+    NextChosen {
+        /// The camera.
+        slot: Option<SlotId>,
+    },
+    /// `mix` will do this.
+    TransitionSet {
+        /// How.
+        kind: TransitionKind,
+        /// Milliseconds.
+        duration_ms: u32,
+    },
+    /// The arrangement changed.
+    LayoutSet {
+        /// The arrangement.
+        layout: Layout,
+    },
+    /// The slate was called or left.
+    SlateSet {
+        /// Whether it shows.
+        on: bool,
+    },
+    /// A team was named or its score changed: the whole team as it is now.
+    TeamSet {
+        /// Which side.
+        side: Side,
+        /// The team.
+        team: Team,
+    },
+    /// The clock was started, stopped or set, or the period changed: the whole clock as it is now.
+    ClockSet {
+        /// The clock.
+        clock: MatchClock,
+    },
+    /// A graphic was shown, hidden or reworded.
+    GraphicSet {
+        /// Which.
+        graphic: Graphic,
+        /// As it is now.
+        state: GraphicState,
+    },
+    /// Another sound.
+    SoundSet {
+        /// The choice.
+        sound: SoundChoice,
+    },
+    /// A fader moved.
+    FaderSet {
+        /// Whose.
+        slot: SlotId,
+        /// As it is now.
+        fader: Fader,
+    },
+    /// A camera was named.
+    CameraNamed {
+        /// Which.
+        slot: SlotId,
+        /// Its name.
+        name: String,
+        /// Its position.
+        position: String,
+    },
+    /// A source came, went or faltered.
+    SourceChanged {
+        /// Which.
+        slot: SlotId,
+        /// Before.
+        from: SourceState,
+        /// Now.
+        to: SourceState,
+        /// One sentence.
+        reason: String,
+    },
+    /// The last change was taken back; the facts that follow restore what was.
+    Undone {
+        /// Sequence number of the undone event.
+        seq: u64,
+    },
+    /// A destination was started, stopped, lost or reached.
+    DestinationChanged {
+        /// Its name.
+        name: String,
+        /// `connecting`, `live`, `waiting`, `refused`, `off`.
+        state: String,
+        /// One sentence, no secret.
+        reason: String,
+    },
+    /// A recording began or ended.
+    RecordingChanged {
+        /// File name within the session's folder.
+        file: String,
+        /// `started`, `finished`, `repaired`, `failed`.
+        state: String,
+        /// One sentence.
+        reason: String,
+    },
+    /// The session ended.
+    SessionEnded {},
+}

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use crate::MediaTime;
 
@@ -24,7 +25,7 @@ const STEP: MediaTime = MediaTime::from_millis(250);
 const STEPS_BEFORE_RESET: u32 = 3;
 
 /// What is known of a remote clock.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct ClockState {
     /// Remote minus studio, milliseconds, at the newest sample.
     pub offset_ms: f64,

@@ -1,9 +1,10 @@
 //! Plain records that rooms exchange.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// Width and height in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 pub struct Size {
     /// Columns.
     pub width: u32,
@@ -29,7 +30,7 @@ impl Size {
 }
 
 /// What is measured of a source over the last seconds. A value that was not measured is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 pub struct SourceStats {
     /// Video and sound together, as received, bits a second.
     pub bitrate_bps: Option<f64>,
@@ -46,7 +47,7 @@ pub struct SourceStats {
 }
 
 /// The verdict on a camera that joined. The names are a contract with phones and scripts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Admission {
     /// Whether the camera takes part.
     pub accepted: bool,
@@ -65,7 +66,7 @@ pub struct Admission {
 }
 
 /// What a sender should send from now on; a phone steps bitrate first, then size, then rate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct PictureAdvice {
     /// Bits a second.
     pub bitrate_bps: u32,

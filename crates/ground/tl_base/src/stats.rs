@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use crate::MediaTime;
 
 /// The middle and the tail of a set of values.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Percentiles {
     /// Median.
     pub p50: f64,

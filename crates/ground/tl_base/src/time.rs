@@ -5,12 +5,13 @@ use std::ops::{Add, AddAssign, Neg, Sub};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// The studio's one sample rate. Programme time is counted in these samples.
 pub const SAMPLE_RATE_HZ: u32 = 48_000;
 
 /// Signed nanoseconds since the session's epoch, or a distance between two such times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(transparent)]
 pub struct MediaTime(pub i64);
 
@@ -114,7 +115,7 @@ impl fmt::Display for MediaTime {
 }
 
 /// Pictures a second, as a fraction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 pub struct Rate {
     /// Pictures in [`Rate::den`] seconds.
     pub num: u32,
@@ -193,7 +194,7 @@ impl MediaClock {
 }
 
 /// Wall-clock time: microseconds since 1970-01-01 UTC. For records and people, never for media.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(transparent)]
 pub struct Wall(pub i64);
 

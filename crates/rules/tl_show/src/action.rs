@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tl_base::SlotId;
+use ts_rs::TS;
 
 use crate::{Layout, Side, TransitionKind};
 
 /// Everything that may be asked. The same enum serves window, pages, command line and tests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Put a camera on air at once.
@@ -25,9 +26,11 @@ pub enum Action {
     Mix {
         /// How; none: as set.
         #[serde(default)]
+        #[ts(optional)]
         kind: Option<TransitionKind>,
         /// How long, 40 to 5,000 ms; none: as set.
         #[serde(default)]
+        #[ts(optional)]
         duration_ms: Option<u32>,
     },
     /// Set the transition that `mix` uses.
@@ -94,9 +97,11 @@ pub enum Action {
         on: bool,
         /// First line; none: as it was.
         #[serde(default)]
+        #[ts(optional)]
         title: Option<String>,
         /// Second line; none: as it was.
         #[serde(default)]
+        #[ts(optional)]
         subtitle: Option<String>,
     },
     /// Which sound the programme carries.

@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 use tl_base::{EraId, MediaTime, SlotId, Wall};
+use ts_rs::TS;
 
 use crate::{Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SourceState, Team, TransitionKind};
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Fact {
     /// A run of the studio began.
     EraOpened {
-        /// Its number.
+        /// Its number. An event has an `era` of its own, so this one needs another name beside it.
+        #[serde(rename = "opened_era")]
         era: EraId,
         /// The wall clock at `media_time`.
         wall_anchor: Wall,
@@ -108,7 +110,8 @@ pub enum Fact {
     },
     /// The last change was taken back; the facts that follow restore what was.
     Undone {
-        /// Sequence number of the undone event.
+        /// Sequence number of the undone event; the event that tells of it has a `seq` of its own.
+        #[serde(rename = "undone_seq")]
         seq: u64,
     },
     /// A destination was started, stopped, lost or reached.

@@ -14,11 +14,28 @@
 //! This room refuses to know time by itself: `now` comes in.
 //!
 //! Invariant: a [`Show`] is the fold of its facts; nothing else changes it.
+//!
+//! ```
+//! use tl_base::MediaTime;
+//! use tl_show::{Action, Show, Side};
+//! let mut show = Show::new();
+//! let facts = show.decide(&Action::AddScore { side: Side::Home, points: 1 }, "scorer", MediaTime::ZERO)?;
+//! for (fact, seq) in facts.iter().zip(1..) {
+//!     show.apply(fact, seq, MediaTime::ZERO);
+//! }
+//! assert_eq!(show.team(Side::Home).score, 1);
+//! # Ok::<(), tl_show::Refusal>(())
+//! ```
 
 mod action;
+mod decide;
 mod fact;
+mod fold;
 mod model;
+mod show;
 
 pub use action::Action;
+pub use decide::{MAX_CLOCK_MS, MAX_LINE_CHARS, MAX_NAME_CHARS, MAX_SCORE, MAX_SHORT_CHARS, POSITIONS, Refusal, RefusalKind, TRANSITION_MS};
 pub use fact::Fact;
 pub use model::{Fader, Graphic, GraphicState, Layout, MatchClock, Program, Side, SoundChoice, SourceState, Team, TransitionKind};
+pub use show::{Camera, Show};

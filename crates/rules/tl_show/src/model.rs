@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use tl_base::{MediaTime, SlotId};
+use ts_rs::TS;
 
 /// Which team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Home, or the fencer on the left.
@@ -14,7 +15,7 @@ pub enum Side {
 }
 
 /// How one picture follows another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum TransitionKind {
     /// At once.
@@ -29,7 +30,7 @@ pub enum TransitionKind {
 }
 
 /// How cameras fill the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Layout {
     /// The live camera alone.
@@ -48,7 +49,7 @@ pub enum Layout {
 }
 
 /// A graphic on air.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Graphic {
     /// Teams and score, top left.
@@ -60,7 +61,7 @@ pub enum Graphic {
 }
 
 /// Which sound the programme carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SoundChoice {
     /// The live camera's.
@@ -76,7 +77,7 @@ pub enum SoundChoice {
 }
 
 /// A camera's fader.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Fader {
     /// -60 to +12 dB.
     pub gain_db: f32,
@@ -93,7 +94,7 @@ impl Default for Fader {
 }
 
 /// A team as graphics show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Team {
     /// Full name.
     pub name: String,
@@ -106,7 +107,7 @@ pub struct Team {
 }
 
 /// The match clock. It counts down or up from `millis` since `since` while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct MatchClock {
     /// What it showed at `since`, milliseconds.
     pub millis: u32,
@@ -133,7 +134,7 @@ impl MatchClock {
 }
 
 /// Life of a source. WHIP answers at once with `joining`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Nobody has joined yet.
@@ -151,7 +152,7 @@ pub enum SourceState {
 }
 
 /// What the programme shows and what comes next.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Program {
     /// On air; none shows the slate.
     pub live: Option<SlotId>,
@@ -168,7 +169,7 @@ pub struct Program {
 }
 
 /// Words of a graphic and whether it shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct GraphicState {
     /// Whether it shows.
     pub on: bool,

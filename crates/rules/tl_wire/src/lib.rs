@@ -1,0 +1,20 @@
+//! Commands, events and snapshots as they cross a border, and their TypeScript twins.
+//!
+//! This room refuses to decide anything: it names and carries.
+//!
+//! Invariant: no secret is a field of anything here except [`JoinTicket`].
+
+mod command;
+mod event;
+mod role;
+mod snapshot;
+mod ticket;
+
+pub use command::{Command, Outcome, Refusal, RefusalCode};
+pub use event::{Event, SCHEMA_VERSION};
+pub use role::Role;
+pub use snapshot::{BudgetView, CameraView, Destination, Encoder, Health, Meter, OutputView, ProgramView, Recording, SessionState, Snapshot, Warning};
+pub use ticket::JoinTicket;
+
+// What a command asks and what an event tells, for rooms that read the wire and not the rules.
+pub use tl_show::{Action, Fact};

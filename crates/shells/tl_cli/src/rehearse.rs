@@ -1,0 +1,88 @@
+//! `touchline rehearse`: virtual phones for a studio that runs already.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+use tl_base::Secret;
+use tl_rehearsal::{Faults, Options, PhoneTicket};
+
+use crate::links::LinksFile;
+use crate::usage::bad;
+use crate::watchers;
+
+/// Faults are planned for this long when nobody says how long the rehearsal takes.
+const FAULTS_FOR_SECS: f64 = 600.0;
+
+#[derive(Parser)]
+pub struct Args {
+    /// The file that `touchline run --links` wrote
+    #[arg(long, value_name = "FILE")]
+    links: PathBuf,
+    /// How many phones
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    cameras: u16,
+    /// Game, clocks, network and cuts follow from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Stop by itself after this many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// Let things go wrong, by the seed
+    #[arg(long)]
+    faults: bool,
+    /// Nobody directs
+    #[arg(long)]
+    no_script: bool,
+    /// Where to write what really happened, JSON lines
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Write what was done into this file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+    /// End when standard input is closed
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+pub fn main(args: &Args) -> anyhow::Result<()> {
+    let read = LinksFile::read(&args.links);
+    let links = read.map_err(|error| bad(format!("the links file cannot be read ({error}); start `touchline run --links FILE` first: {}", args.links.display())))?;
+    let phones: Vec<PhoneTicket> =
+        links.camera_tokens.iter().take(usize::from(args.cameras)).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) }).collect();
+    if phones.len() < usize::from(args.cameras) {
+        return Err(bad(format!("the studio has {} camera positions, fewer than --cameras {}", phones.len(), args.cameras)));
+    }
+    let slots: Vec<_> = phones.iter().map(|phone| phone.slot).collect();
+    let options = Options {
+        studio: links.base,
+        certificate_pem: std::fs::read_to_string(&links.certificate)?,
+        phones,
+        director: (!args.no_script).then(|| Secret::new(links.script_token)),
+        seed: args.seed,
+        seconds: args.seconds,
+        faults: if args.faults { Faults::seeded(args.seed, &slots, args.seconds.unwrap_or(FAULTS_FOR_SECS)) } else { Faults::none() },
+        truth: args.truth.clone().unwrap_or_else(|| links.session_dir.join("truth.jsonl")),
+        cache: None,
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    watchers::person_interrupts(&stop)?;
+    let _parent = if args.until_stdin_closes { Some(watchers::stdin_closes(&stop)?) } else { None };
+    let summary = tl_rehearsal::rehearse(options, stop, &|progress| eprintln!("{} ({:.0} %)", progress.what, progress.share * 100.0))?;
+    if let Some(path) = &args.summary {
+        std::fs::write(path, serde_json::to_vec_pretty(&summary)?)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        let frames: u64 = summary.phones.iter().map(|phone| phone.frames).sum();
+        eprintln!("{} phones sent {frames} pictures in {:.1} s; the script cut {} times", summary.phones.len(), summary.seconds, summary.cuts);
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! `touchline run`: the studio until it is ended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tl_base::SlotId;
+use tl_studio::{Config, Destination, FileCamera, Studio};
+
+use crate::links::LinksFile;
+use crate::output::{duration, number};
+use crate::usage::bad;
+use crate::watchers;
+
+/// How often the status line is drawn anew.
+const STATUS: Duration = Duration::from_secs(5);
+/// How often a snapshot is told.
+const TELL: Duration = Duration::from_millis(100);
+/// How often the program looks whether it should end.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Parser)]
+pub struct Args {
+    /// Settings file; assets/touchline.toml shows every key
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where sessions, recordings and tokens live
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Port of the HTTPS door; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<std::net::IpAddr>,
+    /// Camera positions
+    #[arg(long, value_name = "N")]
+    cameras: Option<u16>,
+    /// Name of the game
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Send the programme here: @FILE that holds the address, or a plain one on this machine
+    #[arg(long, value_name = "URL|@FILE")]
+    rtmp: Vec<String>,
+    /// Start a new session although the last one was not ended
+    #[arg(long)]
+    new: bool,
+    /// Play these H.264 files as cameras, and make one file: no phones, sound, pages or graphics
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    lean: Vec<PathBuf>,
+    /// Write where the studio is into this file (it holds tokens)
+    #[arg(long, value_name = "FILE")]
+    links: Option<PathBuf>,
+    /// End when standard input is closed
+    #[arg(long)]
+    until_stdin_closes: bool,
+    /// Draw with the processor even where there is a GPU
+    #[arg(long)]
+    software_gpu: bool,
+    /// Tell a snapshot as one JSON line on standard output ten times a second, and nothing else
+    #[arg(long, hide = true)]
+    snapshots: bool,
+    /// Say nothing but warnings
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Args {
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => {
+                let (config, problems) = Config::load(path).map_err(|error| bad(error.to_string()))?;
+                for problem in problems {
+                    eprintln!("▲ {problem}");
+                }
+                config
+            }
+            None => Config::default(),
+        };
+        if let Some(dir) = &self.data_dir {
+            config.data_dir.clone_from(dir);
+        }
+        config.https_port = self.port.unwrap_or(config.https_port);
+        config.address = self.address.unwrap_or(config.address);
+        config.cameras = self.cameras.unwrap_or(config.cameras);
+        if !(1..=SlotId::MAX).contains(&config.cameras) {
+            return Err(bad(format!("--cameras must be 1 to {}, not {}", SlotId::MAX, config.cameras)));
+        }
+        if let Some(title) = &self.title {
+            config.title.clone_from(title);
+        }
+        for (index, text) in self.rtmp.iter().enumerate() {
+            config.destinations.push(Destination::from_argument(&format!("RTMP {}", index + 1), text).map_err(|error| bad(format!("--rtmp: {error}")))?);
+        }
+        config.resume = !self.new;
+        config.software_gpu |= self.software_gpu;
+        if !self.lean.is_empty() {
+            make_lean(&mut config, &self.lean)?;
+        }
+        Ok(config)
+    }
+}
+
+fn make_lean(config: &mut Config, clips: &[PathBuf]) -> anyhow::Result<()> {
+    for (index, path) in clips.iter().enumerate() {
+        if !path.is_file() {
+            return Err(bad(format!("there is no such clip; check --lean: {}", path.display())));
+        }
+        let slot = SlotId(u16::try_from(index + 1)?);
+        config.files.push(FileCamera { slot, path: path.clone() });
+    }
+    config.resume = false;
+    config.server = false;
+    config.sound = false;
+    config.live = false;
+    config.graphics = false;
+    config.recording.iso = false;
+    Ok(())
+}
+
+pub fn main(args: &Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    watchers::person_interrupts(&stop)?;
+    let _parent = if args.until_stdin_closes { Some(watchers::stdin_closes(&stop)?) } else { None };
+    let studio = Studio::start(config)?;
+    let links = LinksFile::of(&studio);
+    if let Some(path) = &args.links {
+        links.write(path)?;
+    }
+    let quiet = args.quiet || args.snapshots;
+    if !quiet {
+        print_links(&links);
+    }
+    let mut shown = Instant::now();
+    let mut told = Instant::now();
+    while !stop.load(Ordering::Acquire) && !studio.ended() {
+        std::thread::sleep(LOOK);
+        if args.snapshots && told.elapsed() >= TELL {
+            told = Instant::now();
+            println!("{}", serde_json::to_string(&*studio.snapshot())?);
+        }
+        if !quiet && shown.elapsed() >= STATUS {
+            shown = Instant::now();
+            eprintln!("{}", status(&studio.snapshot()));
+        }
+    }
+    if args.snapshots {
+        println!("{}", serde_json::to_string(&*studio.snapshot())?);
+    }
+    if !quiet {
+        eprintln!("Ending: closing the recordings");
+    }
+    let problems = studio.stop_with(|done, total| {
+        if !quiet && total > 0 {
+            eprintln!("  {done} of {total} recordings are whole");
+        }
+    });
+    if problems.is_empty() { Ok(()) } else { Err(anyhow::anyhow!(problems.join("; "))) }
+}
+
+/// Where people go, in the order in which a director needs it.
+pub fn print_links(links: &LinksFile) {
+    println!("Control page   {}", links.desk);
+    println!("Watch page     {}", links.watch);
+    for (slot, page) in &links.phones {
+        println!("Phone {slot:<8} {page}");
+    }
+    println!("Recordings     {}", links.session_dir.join("recordings").display());
+}
+
+/// The show in one line.
+pub fn status(snapshot: &tl_wire::Snapshot) -> String {
+    let live = snapshot.cameras.iter().filter(|camera| camera.is_live()).count();
+    let on_air = snapshot.program.live.map_or_else(|| "slate".to_owned(), |slot| format!("camera {slot}"));
+    let output = &snapshot.output;
+    format!(
+        "{}  on air: {on_air}  cameras live: {live}  pictures: {} (dropped {}, repeated {})  render p95 {}  delay {}  viewers {}",
+        duration(snapshot.media_time.as_secs_f64()),
+        output.frames,
+        output.dropped,
+        output.repeated,
+        number(output.render_ms.map(|render| render.p95), " ms"),
+        number(Some(snapshot.budget.now_ms), " ms"),
+        snapshot.viewers
+    )
+}

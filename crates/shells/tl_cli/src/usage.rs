@@ -1,0 +1,49 @@
+//! How this program says no: one line, then exit 2 for bad input and 1 for what failed.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Bad usage or input: which file or argument, what is wrong, what to do.
+#[derive(Debug)]
+pub struct Bad(pub String);
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Bad {}
+
+/// A bad-input error from a sentence.
+pub fn bad(message: impl Into<String>) -> anyhow::Error {
+    Bad(message.into()).into()
+}
+
+/// Shows help and version as asked, and any other complaint about arguments as one last line.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    let text = error.to_string();
+    match error.kind() {
+        DisplayHelp | DisplayVersion => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{text}");
+            ExitCode::from(2)
+        }
+        _ => {
+            let line = text.lines().next().unwrap_or("the arguments were not understood").trim_start_matches("error: ");
+            eprintln!("touchline: {line}; see --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says what went wrong, without secrets, in one line.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    let line = tl_base::log::redact(&format!("{error:#}")).replace('\n', " ");
+    eprintln!("touchline: {line}");
+    if error.downcast_ref::<Bad>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}

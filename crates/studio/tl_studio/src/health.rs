@@ -1,0 +1,68 @@
+//! What this machine does: CPU, memory and disk of the studio.
+
+use std::path::PathBuf;
+
+use tl_base::{MediaClock, MediaTime};
+use tl_wire::Health;
+
+/// Reads the machine once in a while.
+pub struct HealthProbe {
+    clock: MediaClock,
+    dir: PathBuf,
+    read: MediaTime,
+    cpu_before: Option<f64>,
+    health: Health,
+    bytes_before: Option<(MediaTime, u64)>,
+    bytes_per_second: Option<f64>,
+}
+
+impl HealthProbe {
+    /// A probe for recordings in `dir`.
+    pub fn new(clock: MediaClock, dir: PathBuf) -> Self {
+        Self { clock, dir, read: MediaTime(i64::MIN / 2), cpu_before: None, health: Health::default(), bytes_before: None, bytes_per_second: None }
+    }
+
+    /// The newest figures; `recorded` is what all recordings hold now, in bytes.
+    pub fn health(&mut self, recorded: u64) -> Health {
+        let now = self.clock.now();
+        let since = now - self.read;
+        if since < MediaTime::from_secs(2) {
+            return self.health;
+        }
+        self.read = now;
+        let cpu = cpu_seconds();
+        self.health.cpu = match (cpu, self.cpu_before) {
+            (Some(cpu), Some(before)) => Some((cpu - before) / since.as_secs_f64()),
+            _ => None,
+        };
+        self.cpu_before = cpu;
+        self.health.rss_bytes = rss_bytes();
+        self.health.disk_free_bytes = tl_store::space::free_bytes(&self.dir).ok();
+        if let Some((then, bytes)) = self.bytes_before {
+            let rate = recorded.saturating_sub(bytes) as f64 / (now - then).as_secs_f64().max(1e-3);
+            self.bytes_per_second = Some(self.bytes_per_second.map_or(rate, |before| before * 0.7 + rate * 0.3));
+        }
+        self.bytes_before = Some((now, recorded));
+        self.health.disk_left_s = match (self.health.disk_free_bytes, self.bytes_per_second) {
+            (Some(free), Some(rate)) if rate > 1_000.0 => Some(free as f64 / rate),
+            _ => None,
+        };
+        self.health
+    }
+}
+
+/// CPU time of this process, seconds; none where the system does not tell it this way.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Fields are counted behind the name in brackets, which may hold spaces (proc_pid_stat(5): utime is 14, stime 15).
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    // USER_HZ is 100 on every Linux that this runs on (time(7)).
+    Some(ticks / 100.0)
+}
+
+fn rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)
+}

@@ -1,0 +1,47 @@
+//! The one place where engines meet: loops, supervision, snapshots; it runs without a screen.
+//!
+//! Three loops. [`control`](crate::Studio) decides, logs and publishes; the programme loop and the sound loop are OS threads with
+//! absolute deadlines that read an atomically swapped mix and never wait for the first. Media travels from the receiver's thread to
+//! feeds, decoders and recorders without passing through any of them.
+//!
+//! This room refuses to draw windows, speak HTTP, or know that a camera is rehearsed.
+//!
+//! Invariant: nothing on the path of a picture waits for the control loop, a disk or a destination.
+//!
+//! ```no_run
+//! use tl_studio::{Config, Studio};
+//!
+//! let studio = Studio::start(Config::default())?;
+//! println!("{}", studio.links().desk);
+//! studio.stop();
+//! # Ok::<(), tl_studio::Error>(())
+//! ```
+
+mod backend;
+mod budget;
+mod camera;
+mod config;
+mod control;
+mod error;
+mod feed;
+mod files;
+mod graphics;
+mod health;
+mod metrics;
+mod mix;
+mod outputs;
+mod program;
+mod recordings;
+mod scene;
+mod session;
+mod snapshot;
+mod sound;
+mod sources;
+mod studio;
+mod system;
+mod trace;
+
+pub use config::{Config, Destination, FileCamera, RecordingConfig};
+pub use error::{Error, Severity};
+pub use studio::{Links, Studio};
+pub use system::{default_data_dir, on_interrupt, write_private};

@@ -1,0 +1,209 @@
+//! The list of recordings of a session: kept on disk at each change, repaired after a crash, joined at the end.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tl_base::{MediaTime, SlotId};
+use tl_media::record;
+use tl_wire::Recording;
+
+/// One part: a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Capture time of its first sample.
+    #[serde(rename = "start_ns")]
+    pub start: MediaTime,
+    /// Capture time behind its last sample; none while it is written.
+    #[serde(rename = "end_ns")]
+    pub end: Option<MediaTime>,
+}
+
+/// One recording: a list of parts and, at the end, one playable file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The camera; none: the programme.
+    pub source: Option<SlotId>,
+    /// `iso` or `programme`.
+    pub kind: String,
+    /// The one playable file.
+    pub path: Option<PathBuf>,
+    /// In order of time.
+    pub parts: Vec<Part>,
+    /// Whether the file was read back; none: not tried.
+    pub playable: Option<bool>,
+}
+
+/// All recordings of a session.
+#[derive(Debug, Default)]
+pub struct Recordings {
+    dir: PathBuf,
+    manifest: PathBuf,
+    entries: Vec<Entry>,
+}
+
+/// What became of a file that a crash had left open.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Repaired {
+    /// Whole again; this many bytes behind the last whole fragment were cut off.
+    Whole(u64),
+    /// Not readable, and why.
+    Unreadable(String),
+}
+
+impl Recordings {
+    /// The recordings of the session in `session_dir`, with those of earlier runs.
+    pub fn open(session_dir: &Path) -> std::io::Result<Self> {
+        let dir = session_dir.join("recordings");
+        std::fs::create_dir_all(&dir)?;
+        let manifest = session_dir.join("recordings.json");
+        let entries = match std::fs::read(&manifest) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                tracing::warn!(%error, file = %manifest.display(), "the list of recordings is unreadable and starts anew; the files stay");
+                Vec::new()
+            }),
+            Err(_) => Vec::new(),
+        };
+        Ok(Self { dir, manifest, entries })
+    }
+
+    /// Where recordings are written.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn entry(&mut self, source: Option<SlotId>) -> &mut Entry {
+        let at = self.entries.iter().position(|entry| entry.source == source).unwrap_or_else(|| {
+            let kind = if source.is_some() { "iso" } else { "programme" };
+            self.entries.push(Entry { source, kind: kind.into(), path: None, parts: Vec::new(), playable: None });
+            self.entries.len() - 1
+        });
+        &mut self.entries[at]
+    }
+
+    /// Notes that a part began.
+    pub fn part_started(&mut self, source: Option<SlotId>, path: PathBuf, start: MediaTime) {
+        self.entry(source).parts.push(Part { path, start, end: None });
+        self.save();
+    }
+
+    /// Notes that a part ended.
+    pub fn part_ended(&mut self, source: Option<SlotId>, info: &record::PartInfo) {
+        let entry = self.entry(source);
+        match entry.parts.iter_mut().find(|part| part.path == info.path) {
+            Some(part) => part.end = Some(info.end),
+            None => entry.parts.push(Part { path: info.path.clone(), start: info.start, end: Some(info.end) }),
+        }
+        self.save();
+    }
+
+    /// Closes what a crash left open, and says what became of each file.
+    pub fn repair(&mut self) -> Vec<(PathBuf, Repaired)> {
+        let mut told = Vec::new();
+        for part in self.entries.iter_mut().flat_map(|entry| entry.parts.iter_mut()).filter(|part| part.end.is_none()) {
+            let repaired = repair_part(part);
+            told.push((part.path.clone(), repaired));
+        }
+        // A part in which nothing whole was written says nothing.
+        for entry in &mut self.entries {
+            entry.parts.retain(|part| part.end.is_some_and(|end| end > part.start));
+        }
+        self.save();
+        told
+    }
+
+    /// Makes one playable file of each recording and reads its head back. Returns problems, one line each.
+    pub fn finalise(&mut self, mut progress: impl FnMut(usize, usize)) -> Vec<String> {
+        let mut problems = Vec::new();
+        let total = self.entries.len();
+        for index in 0..total {
+            progress(index, total);
+            let Some(entry) = self.entries.get(index).cloned() else { continue };
+            let stem = entry.source.map_or_else(|| "programme".to_owned(), |slot| format!("cam{slot}"));
+            match one_file(&entry, &self.dir.join(format!("{stem}.mp4"))) {
+                Ok(path) => {
+                    let playable = path.as_ref().map(|path| tl_media::file::probe(path).is_ok());
+                    let entry = self.entry(entry.source);
+                    entry.path = path;
+                    entry.playable = playable;
+                }
+                Err(error) => {
+                    problems.push(format!("{stem}: {error}; its parts stay as they are"));
+                    self.entry(entry.source).playable = Some(false);
+                }
+            }
+        }
+        self.save();
+        progress(total, total);
+        problems
+    }
+
+    /// For snapshots and the API. `writing` tells whether a source is being written; a part that is still open counts up to `now`.
+    pub fn view(&self, now: MediaTime, writing: impl Fn(Option<SlotId>) -> bool) -> Vec<Recording> {
+        let view = |entry: &Entry| {
+            let writing = writing(entry.source);
+            let length = |part: &Part| match part.end {
+                Some(end) => (end - part.start).as_secs_f64(),
+                None if writing => (now - part.start).as_secs_f64().max(0.0),
+                None => 0.0,
+            };
+            let size = |part: &Part| std::fs::metadata(&part.path).map_or(0, |meta| meta.len());
+            Recording {
+                source: entry.source,
+                kind: entry.kind.clone(),
+                path: entry.path.as_ref().map(|path| path.display().to_string()),
+                parts: entry.parts.iter().map(|part| part.path.display().to_string()).collect(),
+                seconds: entry.parts.iter().map(length).sum(),
+                playable: entry.playable,
+                writing,
+                bytes: entry.parts.iter().map(size).sum(),
+            }
+        };
+        self.entries.iter().map(view).collect()
+    }
+
+    fn save(&self) {
+        if let Err(error) = tl_store::files::write_json(&self.manifest, &self.entries, tl_store::files::Privacy::Open) {
+            tracing::warn!(%error, file = %self.manifest.display(), "the list of recordings was not saved");
+        }
+    }
+}
+
+fn repair_part(part: &mut Part) -> Repaired {
+    if part.path.extension().is_some_and(|extension| extension == "mkv") {
+        // Matroska clusters need no repair; its length is what a reader finds.
+        let length = tl_media::file::probe(&part.path).map(|info| MediaTime::from_secs_f64(info.seconds));
+        return match length {
+            Ok(length) => {
+                part.end = Some(part.start + length);
+                Repaired::Whole(0)
+            }
+            Err(error) => Repaired::Unreadable(error.to_string()),
+        };
+    }
+    let before = std::fs::metadata(&part.path).map_or(0, |meta| meta.len());
+    match tl_mp4::repair(&part.path) {
+        Ok(scan) => {
+            let length = scan.tracks.iter().map(|track| (track.end_decode_time.saturating_sub(track.first_decode_time)) as f64 / f64::from(track.timescale.max(1)));
+            part.end = Some(part.start + MediaTime::from_secs_f64(length.fold(0.0, f64::max)));
+            Repaired::Whole(before.saturating_sub(scan.whole_bytes))
+        }
+        Err(error) => Repaired::Unreadable(error.to_string()),
+    }
+}
+
+fn one_file(entry: &Entry, out: &Path) -> Result<Option<PathBuf>, String> {
+    let parts: Vec<PathBuf> = entry.parts.iter().map(|part| part.path.clone()).collect();
+    let Some(first) = entry.parts.first() else { return Ok(None) };
+    if parts.len() == 1 {
+        return Ok(Some(first.path.clone()));
+    }
+    let offsets: Vec<MediaTime> = entry.parts.iter().map(|part| part.start - first.start).collect();
+    let all_mp4 = parts.iter().all(|path| path.extension().is_some_and(|extension| extension == "mp4"));
+    let joined = if all_mp4 { tl_mp4::join(&parts, &offsets, out).map_err(|error| error.to_string())? } else { tl_mp4::Join::ConfigsDiffer };
+    if joined == tl_mp4::Join::ConfigsDiffer {
+        tl_media::file::join_reencoded(&parts, &offsets, out).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(out.to_path_buf()))
+}

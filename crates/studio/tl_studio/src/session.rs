@@ -1,0 +1,176 @@
+//! Opens a session: a new one, or the one that was not ended.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tl_base::{EraId, MediaClock, MediaTime, Secret, SlotId, Wall};
+use tl_show::Show;
+use tl_store::{Actor, EventLog, Session, SessionRecord, SessionStore, Tokens};
+use tl_wire::{Event, Role, SessionState, Snapshot};
+
+use crate::Error;
+use crate::config::Config;
+use crate::control::Control;
+use crate::recordings::Repaired;
+
+/// A resumed show starts on this grid, so that key pictures and segments keep theirs.
+const GRID: MediaTime = MediaTime::from_secs(2);
+
+/// What a session is opened with.
+pub struct Opened {
+    /// The session on disk, and its tokens.
+    pub handle: Handle,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// This run.
+    pub era: EraId,
+    /// Show time.
+    pub clock: MediaClock,
+    /// The log, at its end.
+    pub log: EventLog,
+    /// What is in it.
+    pub past: Vec<Event>,
+    /// The show so far.
+    pub show: Show,
+    /// Discontinuities in the live playlist before this run.
+    pub discontinuity: u64,
+    /// The live playlist's first segment.
+    pub start_msn: u64,
+}
+
+/// The session on disk, and its tokens.
+#[derive(Clone)]
+pub struct Handle {
+    id: String,
+    sessions: Arc<SessionStore>,
+    session: Arc<Mutex<Session>>,
+    tokens: Arc<Tokens>,
+}
+
+impl Handle {
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A token for this role, label and slot that outlives the studio: the one that was given out before, if any.
+    pub fn token(&self, role: Role, label: &str, slot: Option<SlotId>) -> Result<Secret, Error> {
+        let wanted = Actor { role, label: label.to_owned(), slot };
+        let before = self.tokens.links().into_iter().find(|link| link.actor == wanted);
+        Ok(match before {
+            Some(link) => link.token,
+            None => self.tokens.issue_lasting(role, label, slot)?,
+        })
+    }
+
+    /// Who holds this token.
+    pub fn authenticate(&self, token: &str) -> Option<Actor> {
+        self.tokens.authenticate(token)
+    }
+
+    /// All sessions on this machine, newest last.
+    pub fn records(&self) -> Vec<SessionRecord> {
+        self.sessions.list().map(|(records, _)| records).unwrap_or_default()
+    }
+
+    /// Marks the session as ended with all its files whole.
+    pub fn stored(&self) -> Result<(), Error> {
+        Ok(self.session.lock().unwrap_or_else(PoisonError::into_inner).mark(SessionState::Stored)?)
+    }
+}
+
+/// Opens the unfinished session when `config` asks to resume and there is one, else a new one.
+pub fn open(config: &Config) -> Result<Opened, Error> {
+    let usable = std::fs::create_dir_all(&config.data_dir);
+    usable.map_err(|error| Error::DataFolder { path: config.data_dir.clone(), reason: error.to_string() })?;
+    let store = SessionStore::open(&config.data_dir)?;
+    let (unfinished, mut problems) = if config.resume { store.open_unfinished()? } else { (None, Vec::new()) };
+    let resumed = unfinished.is_some();
+    let mut session = match unfinished {
+        Some(session) => session,
+        None => store.create(&[], Wall::now())?,
+    };
+    let id = session.id().to_owned();
+    let dir = session.folder().to_path_buf();
+    let (log, past, log_problems) = EventLog::open(&dir, &id)?;
+    let (tokens, token_problems) = Tokens::open(&config.data_dir)?;
+    problems.extend(log_problems);
+    problems.extend(token_problems);
+    for problem in problems {
+        tracing::warn!(problem, "the session was opened with a repair");
+    }
+    let mut show = Show::new();
+    for event in &past {
+        show.apply(&event.fact, event.seq, event.media_time);
+    }
+    let offset = if resumed { resume_at(&past, session.record().eras.last()) } else { MediaTime::ZERO };
+    let clock = MediaClock::starting_at(offset);
+    let era = session.open_era(clock.wall_of(offset), offset)?.era;
+    if !resumed {
+        session.mark(SessionState::Running)?;
+    }
+    let start_msn = (offset.0 / config.segment.0.max(1)) as u64;
+    let handle = Handle { id, sessions: Arc::new(store), session: Arc::new(Mutex::new(session)), tokens: Arc::new(tokens) };
+    Ok(Opened { handle, dir, era, clock, log, past, show, discontinuity: u64::from(era.0.saturating_sub(1)), start_msn })
+}
+
+/// Show time goes on with the wall clock, never backwards, and starts on the grid.
+fn resume_at(past: &[Event], last: Option<&tl_store::Era>) -> MediaTime {
+    let newest = past.last().map_or(MediaTime::ZERO, |event| event.media_time);
+    let by_wall = last.map_or(MediaTime::ZERO, |era| era.offset + MediaTime::from_micros(Wall::now().0 - era.wall_anchor.0));
+    // A wall clock that was set far ahead must not make the show years long.
+    let longest = newest + MediaTime::from_secs(24 * 3_600);
+    let at = by_wall.clamp(newest, longest) + GRID;
+    MediaTime(at.0 - at.0.rem_euclid(GRID.0) + GRID.0)
+}
+
+/// What is, before the control loop has looked for the first time.
+pub fn empty_snapshot(handle: &Handle, era: EraId, config: &Config) -> Snapshot {
+    let show = Show::new();
+    let [home, away] = show.teams();
+    Snapshot {
+        session: handle.id.clone(),
+        state: tl_wire::SessionState::Running,
+        era,
+        media_time: MediaTime::ZERO,
+        seq: 0,
+        program: show.program().clone(),
+        output: tl_wire::ProgramView {
+            size: config.size,
+            rate: config.rate,
+            frames: 0,
+            dropped: 0,
+            repeated: 0,
+            black: 0,
+            render_ms: None,
+            encoder: tl_wire::Encoder::default(),
+            gpu: None,
+        },
+        teams: [home.clone(), away.clone()],
+        clock: *show.clock(),
+        clock_millis: 0,
+        graphics: Default::default(),
+        sound: show.sound(),
+        meter: tl_wire::Meter::default(),
+        cameras: Vec::new(),
+        outputs: Vec::new(),
+        recordings: Vec::new(),
+        budget: tl_wire::BudgetView { now_ms: 0.0, target_ms: 0.0 },
+        health: tl_wire::Health::default(),
+        warnings: Vec::new(),
+        viewers: 0,
+    }
+}
+
+impl Control {
+    /// Notes in the log what became of files that a crash had left open.
+    pub(crate) fn tell_repairs(&mut self, repaired: &[(PathBuf, Repaired)]) {
+        for (path, outcome) in repaired {
+            let (state, reason) = match outcome {
+                Repaired::Whole(cut) => ("repaired", format!("{cut} bytes of an unfinished fragment were cut off")),
+                Repaired::Unreadable(reason) => ("failed", reason.clone()),
+            };
+            self.log(tl_show::Fact::RecordingChanged { file: Self::short(path), state: state.into(), reason }, "studio", None);
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! Puts the house together, and takes it apart again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tl_base::queue::{Sender, WhenFull, bounded};
+use tl_base::{MediaClock, SlotId, SourceId};
+use tl_gpu::Gpu;
+use tl_media::{AacEncoder, encode};
+use tl_playlist::Presentation;
+use tl_server::{Names, TlsFiles};
+use tl_store::ContentStore;
+use tl_wire::{Role, Snapshot};
+use tokio::sync::{oneshot, watch};
+
+use crate::backend::StudioBackend;
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::control::{Control, Parts, Shared, Wake};
+use crate::files::FilePlayer;
+use crate::graphics::GraphicsWorker;
+use crate::health::HealthProbe;
+use crate::mix::{Mix, Overlays};
+use crate::outputs::{Outputs, ProgramEncoder, StoreWriter, store_writer};
+use crate::program::{self, ProgramLoop};
+use crate::recordings::Recordings;
+use crate::session::{self, Opened};
+use crate::sound::{self, SoundLoop};
+use crate::{Error, trace};
+
+/// What may wait for the control loop; more is refused at the door.
+const WAKES: usize = 1_024;
+/// Decoded sound waiting for the mixer: about five seconds of eight cameras.
+const BLOCKS: usize = 2_048;
+/// Jobs waiting for the GPU.
+const JOBS: usize = 3;
+/// How long the control loop may take to end.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// Where people go. They hold secrets: show them, never log them.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    /// The control page.
+    pub desk: String,
+    /// The watch page.
+    pub watch: String,
+    /// The phone page of each slot.
+    pub phones: Vec<(SourceId, String)>,
+    /// Token of the owner, for local tools.
+    pub owner_token: String,
+    /// Director's token for a script.
+    pub script_token: String,
+    /// Token of each camera slot, for local tools.
+    pub camera_tokens: Vec<(SourceId, String)>,
+    /// `https://address:port` for local tools.
+    pub base: String,
+    /// The server's certificate, PEM file.
+    pub certificate: PathBuf,
+}
+
+/// A running studio. Dropping it without [`Studio::stop`] leaves the session to be resumed.
+pub struct Studio {
+    links: Links,
+    session_dir: PathBuf,
+    shared: Arc<Shared>,
+    wakes: Sender<Wake>,
+    players: Vec<FilePlayer>,
+    door: Arc<Mutex<Option<tl_server::Server>>>,
+    rtc: Option<Arc<tl_rtc::Server>>,
+    control: Option<JoinHandle<Recordings>>,
+    program: Option<ProgramLoop>,
+    sound: Option<Arc<SoundLoop>>,
+    gpu: Option<Arc<Gpu>>,
+    encoder: Option<Arc<ProgramEncoder>>,
+    outputs: Option<Arc<Outputs>>,
+    store_writer: Option<StoreWriter>,
+    trace_writer: Option<trace::Writer>,
+    session: Option<session::Handle>,
+}
+
+impl Studio {
+    /// Opens or resumes a session and starts everything.
+    pub fn start(config: Config) -> Result<Self, Error> {
+        tl_media::init()?;
+        let opened = session::open(&config)?;
+        let Opened { handle, dir, era, clock, log, past, show, discontinuity, start_msn } = opened;
+        let budget = Arc::new(Budget::new(config.budget.0, config.budget.1));
+        let mix: Arc<ArcSwap<Mix>> = Arc::default();
+        let overlays: Arc<ArcSwap<Overlays>> = Arc::default();
+        let faders = Arc::default();
+        let (wakes, woken) = bounded::<Wake>(WAKES, WhenFull::Refuse);
+        let (sound_blocks, blocks) = bounded(BLOCKS, WhenFull::DropOldest);
+        let mut recordings = Recordings::open(&dir)?;
+        let repaired = recordings.repair();
+
+        let (trace, trace_writer) = trace::start(&dir.join("trace.jsonl"))?;
+        let store = Arc::new(ContentStore::open(&config.data_dir.join("store"))?);
+        let (finished_segments, store_writer) = store_writer(Arc::clone(&store))?;
+        let presentation = config.live.then(|| Presentation::new(playlist_config(&config, start_msn, discontinuity)));
+        let outputs = Outputs::new(clock, Some(trace.clone()), presentation, config.live.then_some(finished_segments));
+        let encoder_config = encode::Video {
+            source: SourceId { 0: 0 },
+            size: config.size,
+            rate: config.rate,
+            bitrate_bps: config.bitrate_bps,
+            gop: config.segment,
+            encoder: config.encoder.clone(),
+        };
+        let encoder = Arc::new(ProgramEncoder::open(encoder_config, Arc::clone(&outputs))?);
+
+        let (pictures, finished) = program::finished_queue();
+        let mut gpu_config = tl_gpu::Config::new(config.size);
+        gpu_config.queue = JOBS;
+        gpu_config.adapter = if config.software_gpu { tl_gpu::AdapterChoice::Software } else { tl_gpu::AdapterChoice::Any };
+        let render = Arc::new(Mutex::new(tl_base::Window::new(300)));
+        let rendered = Arc::clone(&render);
+        // A programme loop that is gone takes no pictures.
+        let gpu = Gpu::start(gpu_config, move |picture| {
+            rendered.lock().unwrap_or_else(PoisonError::into_inner).push(picture.render.as_millis_f64());
+            drop(pictures.send(picture));
+        })?;
+        let gpu = Arc::new(gpu);
+        let graphics = if config.graphics { Some(GraphicsWorker::start(config.size, clock, Arc::clone(&overlays))?) } else { None };
+
+        let failovers = wakes.clone();
+        let program = ProgramLoop::start(
+            program::Config { size: config.size, rate: config.rate, clock },
+            program::Wiring {
+                mix: Arc::clone(&mix),
+                overlays,
+                budget: Arc::clone(&budget),
+                gpu: Arc::clone(&gpu),
+                finished,
+                encoder: Arc::clone(&encoder),
+                trace,
+                // A control loop that is behind finds the live camera dead by itself.
+                on_failover: Box::new(move |failover| drop(failovers.send(Wake::Failover(failover)))),
+            },
+        )?;
+        let sound = if config.sound {
+            let sounding = Arc::clone(&outputs);
+            let encoder = AacEncoder::new(SourceId { 0: 0 }, 2, config.aac_bitrate_bps, move |unit| sounding.sound(&unit))?;
+            let wiring = sound::Wiring { clock, mix: Arc::clone(&mix), faders: Arc::clone(&faders), budget: Arc::clone(&budget), blocks, encoder };
+            Some(Arc::new(SoundLoop::start(wiring)?))
+        } else {
+            None
+        };
+
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(session::empty_snapshot(&handle, era, &config)),
+            events: ArcSwap::from_pointee(VecDeque::new()),
+            version: watch::channel(0).0,
+            viewers: AtomicU32::new(0),
+            feeds: ArcSwap::from_pointee(BTreeMap::new()),
+        });
+        let names = Names::of_this_machine(&config.names);
+        let rtc = if config.server { Some(Arc::new(start_rtc(&config, &names, clock, &shared, &wakes)?)) } else { None };
+        let mut studio = Self {
+            links: Links::default(),
+            session_dir: dir.clone(),
+            shared: Arc::clone(&shared),
+            wakes: wakes.clone(),
+            players: Vec::new(),
+            door: Arc::default(),
+            rtc: rtc.clone(),
+            control: None,
+            program: None,
+            sound: sound.clone(),
+            gpu: Some(Arc::clone(&gpu)),
+            encoder: Some(Arc::clone(&encoder)),
+            outputs: Some(Arc::clone(&outputs)),
+            store_writer: Some(store_writer),
+            trace_writer: Some(trace_writer),
+            session: Some(handle),
+        };
+
+        let counts = program.counts();
+        studio.program = Some(program);
+        let mut health = HealthProbe::new(clock, dir);
+        let bitrate = config.bitrate_bps;
+        let (door, watching) = (Arc::clone(&studio.door), Arc::clone(&shared));
+        let probe = Box::new(move |snapshot: &mut Snapshot| {
+            let output = &mut snapshot.output;
+            output.frames = counts.frames.load(Ordering::Relaxed);
+            output.dropped = counts.dropped.load(Ordering::Relaxed);
+            output.repeated = counts.repeated.load(Ordering::Relaxed);
+            output.black = counts.black.load(Ordering::Relaxed);
+            output.render_ms = render.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
+            output.encoder = tl_wire::Encoder { name: encoder.name().to_owned(), bitrate_bps: bitrate };
+            output.gpu = Some(gpu.adapter().name);
+            snapshot.meter = sound.as_ref().map(|sound| sound.meter()).unwrap_or_default();
+            // Whoever is opening or closing the door is not waited for.
+            if let Ok(door) = door.try_lock() {
+                snapshot.viewers = door.as_ref().map_or(0, |door| door.traffic().viewers);
+                watching.viewers.store(snapshot.viewers, Ordering::Relaxed);
+            }
+            snapshot.health = health.health(snapshot.recordings.iter().map(|recording| recording.bytes).sum());
+        });
+        let parts = Parts {
+            session: studio.session_id(),
+            era,
+            clock,
+            shared: Arc::clone(&shared),
+            mix,
+            faders,
+            budget,
+            outputs: Arc::clone(&outputs),
+            rtc,
+            graphics,
+            log,
+            recordings,
+            show,
+            past,
+            config: config.clone(),
+            sound: sound_blocks,
+            wakes: wakes.clone(),
+            probe,
+        };
+        let mut control = Control::new(parts);
+        control.tell_repairs(&repaired);
+        studio.control = Some(std::thread::Builder::new().name("control".into()).spawn(move || control.run(&woken))?);
+
+        if config.server {
+            studio.open_door(&config, names, store)?;
+        }
+        studio.play_files(&config, clock)?;
+        Ok(studio)
+    }
+
+    fn open_door(&mut self, config: &Config, names: Names, store: Arc<ContentStore>) -> Result<(), Error> {
+        let Some(handle) = &self.session else { return Ok(()) };
+        let lan = names.lan_ips().first().copied();
+        let tls = TlsFiles::ensure(&config.data_dir.join("tls"), &names)?;
+        let certificate = tls.certificate.clone();
+        let sha256 = tls.certificate_sha256.clone();
+        let backend = Arc::new(StudioBackend::new(handle.clone(), Arc::clone(&self.shared), self.wakes.clone(), self.outputs.clone(), store, config));
+        let mut door = tl_server::Config::new(SocketAddr::new(config.address, config.https_port), tls, names);
+        door.grants_file = Some(config.data_dir.join("grants.json"));
+        door.media_wait = config.segment.to_duration() * 3;
+        let server = tl_server::Server::start(door, Arc::clone(&backend) as Arc<dyn tl_server::Backend>)?;
+        let port = server.https_addr.port();
+        let seen = if config.address.is_unspecified() { lan.unwrap_or(Ipv4Addr::LOCALHOST.into()) } else { config.address };
+        let host = SocketAddr::new(seen, port).to_string();
+        backend.set_door(host.clone(), sha256);
+        let base = format!("https://{host}");
+        let owner_token = handle.token(Role::Owner, "owner", None)?.expose().to_owned();
+        let viewer = handle.token(Role::Viewer, "watch link", None)?.expose().to_owned();
+        let script_token = handle.token(Role::Director, "script", None)?.expose().to_owned();
+        let mut phones = Vec::new();
+        let mut camera_tokens = Vec::new();
+        for slot in (1..=config.cameras).map(SlotId) {
+            let token = handle.token(Role::Camera, &format!("camera {slot}"), Some(slot))?.expose().to_owned();
+            phones.push((slot, format!("{base}/phone/#t={token}&slot={slot}")));
+            camera_tokens.push((slot, token));
+        }
+        let local = SocketAddr::new(if config.address.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { config.address }, port);
+        self.links = Links {
+            desk: format!("{base}/desk/#t={owner_token}"),
+            watch: format!("{base}/watch/#t={viewer}"),
+            phones,
+            owner_token,
+            script_token,
+            camera_tokens,
+            base: format!("https://{local}"),
+            certificate,
+        };
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        Ok(())
+    }
+
+    fn play_files(&mut self, config: &Config, clock: MediaClock) -> Result<(), Error> {
+        for camera in &config.files {
+            // The control loop makes the feed; nothing plays before it is there.
+            self.wakes.send(Wake::FileJoined(camera.slot)).map_err(|_| std::io::Error::other("the control loop is gone"))?;
+            let deadline = std::time::Instant::now() + Duration::from_secs(5);
+            let feed = loop {
+                if let Some(feed) = self.shared.feeds.load().get(&camera.slot) {
+                    break Arc::clone(feed);
+                }
+                if std::time::Instant::now() > deadline {
+                    return Err(std::io::Error::other(format!("camera {} did not start", camera.slot)).into());
+                }
+                std::thread::yield_now();
+            };
+            self.players.push(FilePlayer::start(camera, feed, clock)?);
+        }
+        Ok(())
+    }
+
+    /// The session's id.
+    pub fn session_id(&self) -> String {
+        self.session.as_ref().map(|session| session.id().to_owned()).unwrap_or_default()
+    }
+
+    /// Where people go.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The session's folder.
+    pub fn session_dir(&self) -> &Path {
+        &self.session_dir
+    }
+
+    /// What is, now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.load_full()
+    }
+
+    /// Whether somebody ended the session.
+    pub fn ended(&self) -> bool {
+        self.snapshot().state != tl_wire::SessionState::Running
+    }
+
+    /// For tests: the control loop does nothing for this long.
+    pub fn stall_control(&self, time: Duration) -> bool {
+        self.wakes.send(Wake::Stall(time)).is_ok()
+    }
+
+    /// For tests: the graphics device is lost, as when a driver resets.
+    pub fn lose_gpu(&self) {
+        if let Some(gpu) = &self.gpu {
+            gpu.destroy_device();
+        }
+    }
+
+    /// Ends the session: off air, files finalised, in that order. Returns problems, one line each.
+    pub fn stop(self) -> Vec<String> {
+        self.stop_with(|_, _| {})
+    }
+
+    /// As [`Studio::stop`]; `progress` hears how many of how many recordings are whole.
+    pub fn stop_with(mut self, progress: impl FnMut(usize, usize)) -> Vec<String> {
+        self.players.clear();
+        let (done, finished) = oneshot::channel();
+        let mut problems = Vec::new();
+        if self.wakes.send(Wake::Stop(done)).is_ok() {
+            let waiting = std::time::Instant::now();
+            let mut finished = finished;
+            while finished.try_recv().is_err() {
+                if waiting.elapsed() > STOP_WITHIN {
+                    problems.push("the control loop did not end in time".to_owned());
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        let recordings = self.control.take().and_then(|control| control.join().ok());
+        self.take_apart();
+        match recordings {
+            Some(mut recordings) => problems.extend(recordings.finalise(progress)),
+            None => problems.push("the control loop failed; recordings stay in their parts".to_owned()),
+        }
+        if let Some(session) = self.session.take()
+            && let Err(error) = session.stored()
+        {
+            problems.push(error.to_string());
+        }
+        problems
+    }
+
+    /// From the door inwards, so that nothing is asked of what is gone.
+    fn take_apart(&mut self) {
+        let server = self.door.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            server.shutdown();
+        }
+        self.rtc.take();
+        self.program.take();
+        self.sound.take();
+        self.gpu.take();
+        self.encoder.take();
+        self.outputs.take();
+        self.store_writer.take();
+        self.trace_writer.take();
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        self.players.clear();
+        if let Some(control) = self.control.take() {
+            let (done, _) = oneshot::channel();
+            if self.wakes.send(Wake::Stop(done)).is_ok() && control.join().is_err() {
+                tracing::error!("the control loop panicked");
+            }
+        }
+        self.take_apart();
+    }
+}
+
+fn playlist_config(config: &Config, start_msn: u64, discontinuity_sequence: u64) -> tl_playlist::Config {
+    tl_playlist::Config {
+        rate: config.rate,
+        size: config.size,
+        segment: config.segment,
+        video_part: config.part,
+        audio_part_frames: 10,
+        window_segments: config.window_segments,
+        bandwidth_bps: config.bitrate_bps + config.aac_bitrate_bps,
+        has_audio: config.sound,
+        start_msn,
+        discontinuity_sequence,
+    }
+}
+
+fn start_rtc(config: &Config, names: &Names, clock: MediaClock, shared: &Arc<Shared>, wakes: &Sender<Wake>) -> Result<tl_rtc::Server, Error> {
+    let (shared, wakes) = (Arc::clone(shared), wakes.clone());
+    let mut addresses: Vec<IpAddr> = if config.address.is_unspecified() { names.lan_ips() } else { vec![config.address] };
+    if config.address.is_unspecified() {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    let server = tl_rtc::Server::start(tl_rtc::Config { addresses, port: config.media_port, clock }, move |event| match event {
+        tl_rtc::Event::Media { unit, .. } => {
+            if let Some(feed) = shared.feeds.load().get(&unit.source) {
+                feed.push(unit);
+            }
+        }
+        // A control loop that is behind loses statistics first; the next ones replace them.
+        other => drop(wakes.send(Wake::Rtc(other))),
+    })?;
+    Ok(server)
+}

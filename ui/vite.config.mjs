@@ -22,6 +22,7 @@ export function pageConfig(page) {
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       chunkSizeWarningLimit: 700,
+      rolldownOptions: { checks: { pluginTimings: false } },
     },
   };
 }

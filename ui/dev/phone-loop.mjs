@@ -67,6 +67,10 @@ await say({ type: 'advice', bitrate_bps: 800000, scale_down_by: 2, max_fps: 15 }
 await phone.waitForTimeout(3000);
 console.log('after advice', await studio.evaluate(() => [window.video.videoWidth, window.video.videoHeight]));
 await shot('phone-live-next');
+await phone.setViewportSize({ width: 740, height: 360 });
+await phone.waitForTimeout(400);
+await shot('phone-land-next');
+await phone.setViewportSize({ width: 360, height: 740 });
 await studio.evaluate(() => window.peer.close());
 await phone.waitForFunction(() => document.querySelector('header strong')?.textContent === 'COMING BACK', undefined, { timeout: 20000 });
 await shot('phone-back');

@@ -77,7 +77,7 @@ fn a_lost_device_is_replaced_within_two_seconds() {
         assert!(first_new.tick >= loss * 1_000);
     }
     // A picture made on a lost device stays what it was.
-    assert_eq!(tl_testkit::picture::samples(&kept.frame)[0].len(), 192 * 108);
+    assert_eq!(tl_testkit::picture::planes(&kept.frame)[0].len(), 192 * 108);
 }
 
 #[test]

@@ -206,7 +206,6 @@ impl Track {
 
     /// Skips what is missing and the picture that it belonged to.
     fn give_up_front(&mut self) {
-        eprintln!("give up next {:?} {:?}", self.next, self.queue.iter().take(20).map(|p|(p.sequence,p.rtp,p.marker,p.payload.len(),p.payload[0])).collect::<Vec<_>>());
         let Some(first) = self.queue.front() else { return };
         let broken = if self.next.is_some_and(|next| next != first.sequence) && self.starts_picture(first) {
             // The hole lies before this picture, which may be whole itself.
@@ -304,11 +303,9 @@ impl Track {
 
     fn take_h264(&mut self, picture: Option<Picture>) -> Option<(Bytes, bool)> {
         let Some(picture) = picture else {
-            eprintln!("no picture");
             self.lose(1);
             return None;
         };
-        eprintln!("key {} coded {} top {} sps {:?} pps {:?} awaits {} len {}", picture.key, picture.coded, picture.from_top, picture.sps, picture.pps, self.awaits_key, picture.data.len());
         let nal = |span: Option<(usize, usize)>| span.and_then(|(start, end)| picture.data.get(start..end));
         let has_sets = picture.sps.is_some();
         let known = match &self.config {

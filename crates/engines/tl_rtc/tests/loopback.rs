@@ -173,7 +173,7 @@ fn a_new_size_is_a_new_configuration_and_bare_keys_get_their_sets() {
     assert_eq!(with_sets.config_id.0, 1);
     // Another PPS is another configuration.
     let whole = picture(Codec::H264, 0, true, 900).data.to_vec();
-    let other: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at == 4 + 25 + 4 + 5 { 0xc8 } else { *byte }).collect();
+    let other: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at == 4 + support::SPS_720.len() + 4 + support::PPS.len() - 1 { 0xcd } else { *byte }).collect();
     send(&mut phone, other);
     assert_eq!(seen(900, &mut phone).config_id.0, 2);
 }

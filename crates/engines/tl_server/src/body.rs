@@ -18,7 +18,8 @@ pub(crate) async fn read_json<T: DeserializeOwned>(request: Request, limits: &Li
     if depth(&body) > limits.json_depth {
         return Err(Refused::invalid(format!("The JSON in the body is nested deeper than {} levels; send a flatter one.", limits.json_depth)));
     }
-    serde_json::from_slice(&body).map_err(|error| Refused::invalid(format!("The JSON in the body is not what this route takes ({error}); see /api/v1/openapi.json.")))
+    serde_json::from_slice(&body)
+        .map_err(|error| Refused::invalid(format!("The JSON in the body is not what this route takes ({error}); see /api/v1/openapi.json.")))
 }
 
 /// Reads an SDP body.

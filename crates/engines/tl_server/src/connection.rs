@@ -42,7 +42,8 @@ impl Gatekeeper {
             all.fetch_sub(1, Ordering::AcqRel);
             return Err(full());
         }
-        let deadline = Instant::now() + self.limits.header_time;
+        // The alarm looks again at what is allowed when it rings.
+        let deadline = Instant::now() + self.limits.header_time.min(self.limits.idle_time);
         Ok(Connection {
             stream,
             began: Arc::new(AtomicBool::new(false)),

@@ -117,7 +117,8 @@ impl Grants {
         if !self.unsaved.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let kept: Vec<Kept> = self.lock().iter().map(|(sha256, grant)| Kept { sha256: *sha256, label: grant.label.clone(), expires: grant.expires_wall }).collect();
+        let kept: Vec<Kept> =
+            self.lock().iter().map(|(sha256, grant)| Kept { sha256: *sha256, label: grant.label.clone(), expires: grant.expires_wall }).collect();
         files::write_json(file, &kept, Privacy::Private)
     }
 

@@ -57,7 +57,9 @@ mod tests {
     fn an_origin_is_scheme_host_and_port() {
         assert!(is_same_origin("https://10.0.0.2:7443", "https", "10.0.0.2:7443"));
         assert!(is_same_origin("https://Rink.local", "https", "rink.local:443"));
-        for foreign in ["null", "", "http://10.0.0.2:7443", "https://10.0.0.2", "https://10.0.0.2:7444", "https://evil.example", "https://10.0.0.2:7443.evil.example"] {
+        for foreign in
+            ["null", "", "http://10.0.0.2:7443", "https://10.0.0.2", "https://10.0.0.2:7444", "https://evil.example", "https://10.0.0.2:7443.evil.example"]
+        {
             assert!(!is_same_origin(foreign, "https", "10.0.0.2:7443"), "{foreign}");
         }
     }

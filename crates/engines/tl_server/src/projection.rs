@@ -65,7 +65,9 @@ fn hide_the_studio(seen: &mut Snapshot) {
 
 fn without_persons(fact: &Fact) -> Fact {
     match fact.clone() {
-        Fact::CutMade { from, to, transition, duration_ms, .. } => Fact::CutMade { from, to, transition, duration_ms, by: String::new(), reason: String::new() },
+        Fact::CutMade { from, to, transition, duration_ms, .. } => {
+            Fact::CutMade { from, to, transition, duration_ms, by: String::new(), reason: String::new() }
+        }
         other => other,
     }
 }

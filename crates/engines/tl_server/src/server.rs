@@ -84,7 +84,13 @@ impl Server {
             answered: Answered::default(),
             config,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).max_blocking_threads(16).thread_name("server").enable_all().build().map_err(Error::Thread)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .max_blocking_threads(16)
+            .thread_name("server")
+            .enable_all()
+            .build()
+            .map_err(Error::Thread)?;
         let gatekeeper = Gatekeeper::new(limits, Arc::clone(&connections));
         let doors = Doors { https, http, tls: RustlsConfig::from_config(tls), gatekeeper, limits, app };
         let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || run(runtime, doors, watcher)).map_err(Error::Thread)?;

@@ -173,7 +173,8 @@ fn parse_line(line: &[u8], whole: bool) -> Result<Event, String> {
         return Err("it has no end".to_owned());
     }
     let (sum, json) = line.split_at_checked(9).ok_or("it is too short")?;
-    let sum = std::str::from_utf8(sum).ok().and_then(|sum| sum.strip_suffix(' ')).and_then(|sum| u32::from_str_radix(sum, 16).ok()).ok_or("it has no checksum")?;
+    let sum =
+        std::str::from_utf8(sum).ok().and_then(|sum| sum.strip_suffix(' ')).and_then(|sum| u32::from_str_radix(sum, 16).ok()).ok_or("it has no checksum")?;
     if sum != crc32c(json) {
         return Err("its checksum is wrong".to_owned());
     }

@@ -160,7 +160,10 @@ mod tests {
             assert!(is_safe_name(good), "{good}");
         }
         let long = "a".repeat(4_096);
-        for bad in ["", ".", "..", "../a", "..\\a", "a/b", "a\\b", "/a", "a:b", "CON", "con.txt", "LPT1", "com9.mp4", "nul", "a\0b", "%2e%2e", "a b", ".hidden", "-rf", "end.", "ü", &long] {
+        for bad in [
+            "", ".", "..", "../a", "..\\a", "a/b", "a\\b", "/a", "a:b", "CON", "con.txt", "LPT1", "com9.mp4", "nul", "a\0b", "%2e%2e", "a b", ".hidden", "-rf",
+            "end.", "ü", &long,
+        ] {
             assert!(!is_safe_name(bad), "{bad}");
         }
     }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
 use mp4_atom::{
-    Audio, Avc1, Avcc, AvccExt, Codec, Colr, Dinf, Dops, Dref, DrefEntry, Encode, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex, Mvhd,
-    Opus, Pasp, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
+    Audio, Avc1, Avcc, AvccExt, Codec, Colr, Dinf, Dops, Dref, DrefEntry, Encode, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex,
+    Mvhd, Opus, Pasp, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
 };
 use tl_base::SAMPLE_RATE_HZ;
 use tl_frame::h264::Parameters;
@@ -19,7 +19,8 @@ const AAC_LC: u8 = 2;
 /// `ftyp` and `moov` of a fragmented file with these tracks. Equal tracks give equal bytes, so that two parts of a recording
 /// can be compared by them. A single track gets the CMAF brand.
 pub fn init_segment(tracks: &[Track]) -> Result<Bytes, Error> {
-    let distinct = tracks.iter().enumerate().all(|(at, track)| track.id != 0 && track.timescale != 0 && tracks.iter().skip(at + 1).all(|other| other.id != track.id));
+    let distinct =
+        tracks.iter().enumerate().all(|(at, track)| track.id != 0 && track.timescale != 0 && tracks.iter().skip(at + 1).all(|other| other.id != track.id));
     if tracks.is_empty() || !distinct {
         return Err(Error::Tracks);
     }
@@ -33,7 +34,10 @@ pub fn init_segment(tracks: &[Track]) -> Result<Bytes, Error> {
             next_track_id: tracks.iter().map(|track| track.id).max().unwrap_or(0).saturating_add(1),
             ..Mvhd::default()
         },
-        mvex: Some(Mvex { mehd: None, trex: tracks.iter().map(|track| Trex { track_id: track.id, default_sample_description_index: 1, ..Trex::default() }).collect() }),
+        mvex: Some(Mvex {
+            mehd: None,
+            trex: tracks.iter().map(|track| Trex { track_id: track.id, default_sample_description_index: 1, ..Trex::default() }).collect(),
+        }),
         trak: tracks.iter().map(trak).collect::<Result<_, _>>()?,
         ..Moov::default()
     };
@@ -128,5 +132,10 @@ fn audio(channels: u16) -> Audio {
 fn mp4a(channels: u16) -> Mp4a {
     let dec_specific = DecoderSpecific { profile: AAC_LC, freq_index: AAC_48_KHZ, chan_conf: u8::try_from(channels).unwrap_or(2), raw: Vec::new() };
     let dec_config = DecoderConfig { object_type_indication: 0x40, stream_type: 5, dec_specific: Some(dec_specific), ..DecoderConfig::default() };
-    Mp4a { audio: audio(channels), esds: Esds { es_desc: EsDescriptor { dec_config, sl_config: SLConfig::default(), ..EsDescriptor::default() } }, btrt: None, taic: None }
+    Mp4a {
+        audio: audio(channels),
+        esds: Esds { es_desc: EsDescriptor { dec_config, sl_config: SLConfig::default(), ..EsDescriptor::default() } },
+        btrt: None,
+        taic: None,
+    }
 }

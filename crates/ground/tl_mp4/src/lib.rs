@@ -26,8 +26,8 @@
 mod boxes;
 mod error;
 mod fragment;
-pub mod inspect;
 mod init;
+pub mod inspect;
 mod join;
 mod repair;
 pub mod scan;

@@ -91,7 +91,14 @@ fn scan_reader<R: Read + Seek>(reader: R, file_bytes: u64) -> Result<Scan, Error
         end_decode_time: track.table_duration,
         samples: track.table_samples,
     };
-    let mut found = Scan { whole_bytes: 0, file_bytes, init_bytes, fragmented: reader.movie().fragmented, fragments: 0, tracks: reader.movie().tracks.iter().map(track).collect() };
+    let mut found = Scan {
+        whole_bytes: 0,
+        file_bytes,
+        init_bytes,
+        fragmented: reader.movie().fragmented,
+        fragments: 0,
+        tracks: reader.movie().tracks.iter().map(track).collect(),
+    };
     while let Some(at) = reader.next_fragment()? {
         found.fragments += 1;
         for run in &at.fragment.runs {

@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_part_is_the_whole_number_of_pictures_nearest_to_what_was_asked() {
-        for (num, den, pictures, samples) in [(30, 1, 6, 9_600), (25, 1, 5, 9_600), (60, 1, 12, 9_600), (24, 1, 5, 10_000), (30_000, 1_001, 6, 9_610), (2, 1, 1, 24_000)] {
+        for (num, den, pictures, samples) in
+            [(30, 1, 6, 9_600), (25, 1, 5, 9_600), (60, 1, 12, 9_600), (24, 1, 5, 10_000), (30_000, 1_001, 6, 9_610), (2, 1, 1, 24_000)]
+        {
             let rate = Rate::new(num, den).expect("a rate");
             let plan = Config::new(rate, Size::new(1280, 720), 1).plan();
             assert_eq!((plan.part_ticks, plan.video_part), (pictures, samples), "{num}/{den}");

@@ -124,7 +124,8 @@ mod tests {
         for bad in ["", "/", "v0", "v0/", "v1/media.m3u8", "/live.m3u8", "live.m3u8/", "v0/s.m4s", "v0/s01.m4s", "v0/s+1.m4s", "v0/s1.p.m4s", "v0/s1.p-1.m4s"] {
             assert_eq!(Target::parse(bad), None, "{bad}");
         }
-        for bad in ["../v0/s1.m4s", "v0/../live.m3u8", "v0/s1.p1.p1.m4s", "v0/s99999999999999999999.m4s", "v0//s1.m4s", "v0/s1.m4s\0", "V0/s1.m4s", "v0/s١.m4s"] {
+        for bad in ["../v0/s1.m4s", "v0/../live.m3u8", "v0/s1.p1.p1.m4s", "v0/s99999999999999999999.m4s", "v0//s1.m4s", "v0/s1.m4s\0", "V0/s1.m4s", "v0/s١.m4s"]
+        {
             assert_eq!(Target::parse(bad), None, "{bad}");
         }
     }
@@ -134,7 +135,9 @@ mod tests {
         assert_eq!(Directives::parse("").expect("none"), Directives::default());
         let full = Directives { msn: Some(12), part: Some(3), skip: true };
         assert_eq!(Directives::parse("a=b&_HLS_msn=12&_HLS_part=3&_HLS_skip=YES&x").expect("all"), full);
-        for bad in ["_HLS_part=1", "_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1.5", "_HLS_msn=1&_HLS_msn=2", "_HLS_skip=NO", "_HLS_skip=YES&_HLS_skip=YES", "_HLS_msn=0x1"] {
+        for bad in
+            ["_HLS_part=1", "_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1.5", "_HLS_msn=1&_HLS_msn=2", "_HLS_skip=NO", "_HLS_skip=YES&_HLS_skip=YES", "_HLS_msn=0x1"]
+        {
             assert!(Directives::parse(bad).is_err(), "{bad}");
         }
         assert!(Directives::parse(&"a".repeat(2_000)).is_err());

@@ -81,7 +81,11 @@ fn pictures(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 fn probe(path: &Path) -> (usize, String) {
-    let run = Command::new("ffprobe").args("-v warning -count_frames -show_entries stream=nb_read_frames -of csv=p=0".split(' ')).arg(path).output().expect("ffprobe runs");
+    let run = Command::new("ffprobe")
+        .args("-v warning -count_frames -show_entries stream=nb_read_frames -of csv=p=0".split(' '))
+        .arg(path)
+        .output()
+        .expect("ffprobe runs");
     let frames = String::from_utf8_lossy(&run.stdout).trim().trim_end_matches(',').parse().unwrap_or(0);
     (frames, String::from_utf8_lossy(&run.stderr).into_owned())
 }

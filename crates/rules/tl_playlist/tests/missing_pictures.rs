@@ -190,7 +190,11 @@ fn times_at_the_ends_of_the_range_do_no_harm() {
                 _ => unit.pts,
             };
             let wall = tl_base::Wall(if random.below(2) == 0 { i64::MAX } else { i64::MIN });
-            if unit.codec.is_audio() { viewer.push_audio(&unit, wall) } else { viewer.push_video(&unit, wall) };
+            if unit.codec.is_audio() {
+                viewer.push_audio(&unit, wall)
+            } else {
+                viewer.push_video(&unit, wall)
+            };
             assert!(!matches!(viewer.get("v0/media.m3u8", ""), Answer::Bad(_)));
             viewer.get("a0/media.m3u8", "_HLS_skip=YES");
         }

@@ -57,7 +57,9 @@ fn ten_minutes_break_no_rule_and_hold_bounded_memory() {
 
 #[test]
 fn other_rates_and_orders_break_no_rule_either() {
-    for (seed, (num, den, spread)) in [(25, 1, 0), (60, 1, 900), (50, 1, 200), (30_000, 1_001, 300), (24, 1, 700), (30, 1, 1_500), (60_000, 1_001, 100)].into_iter().enumerate() {
+    for (seed, (num, den, spread)) in
+        [(25, 1, 0), (60, 1, 900), (50, 1, 200), (30_000, 1_001, 300), (24, 1, 700), (30, 1, 1_500), (60_000, 1_001, 100)].into_iter().enumerate()
+    {
         let rate = Rate::new(num, den).expect("a rate");
         let mut viewer = Viewer::new(Config::new(rate, Size::new(1280, 720), 3_000_000));
         play(&mut viewer, rate, 1_000 + seed as u64 * 17, 60, spread, seed as u64);
@@ -115,7 +117,9 @@ fn the_playlist_reads_as_it_should() {
         other => panic!("{other:?}"),
     }
     match viewer.presentation.get("a0/media.m3u8", "") {
-        tl_playlist::Answer::Ready(reply) => assert_eq!((reply.content_type, reply.cache, reply.compressible), ("application/vnd.apple.mpegurl", Cache::NoCache, true)),
+        tl_playlist::Answer::Ready(reply) => {
+            assert_eq!((reply.content_type, reply.cache, reply.compressible), ("application/vnd.apple.mpegurl", Cache::NoCache, true))
+        }
         other => panic!("{other:?}"),
     }
 }

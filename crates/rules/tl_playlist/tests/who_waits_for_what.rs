@@ -170,10 +170,32 @@ fn bandwidth_and_codecs_are_what_is_measured() {
 #[test]
 fn any_request_is_answered_without_a_panic() {
     let viewer = viewer();
-    let words = ["v0/", "a0/", "s", "102", "101", ".p", "2", "3", ".m4s", "init", "100", ".mp4", "media.m3u8", "live.m3u8", "/", "..", "%", "\0", "-", "99999999999999999999"];
+    let words = [
+        "v0/",
+        "a0/",
+        "s",
+        "102",
+        "101",
+        ".p",
+        "2",
+        "3",
+        ".m4s",
+        "init",
+        "100",
+        ".mp4",
+        "media.m3u8",
+        "live.m3u8",
+        "/",
+        "..",
+        "%",
+        "\0",
+        "-",
+        "99999999999999999999",
+    ];
     let keys = ["_HLS_msn", "_HLS_part", "_HLS_skip", "=", "&", "102", "2", "YES", "v2", "18446744073709551615", "", "=", "&", "x", "é"];
     bolero::check!().with_type::<(Vec<u8>, Vec<u8>, String)>().for_each(|(path, query, noise)| {
-        let pick = |from: &[&str], picks: &[u8]| -> String { picks.iter().take(40).filter_map(|at| from.get(usize::from(*at) % from.len())).copied().collect() };
+        let pick =
+            |from: &[&str], picks: &[u8]| -> String { picks.iter().take(40).filter_map(|at| from.get(usize::from(*at) % from.len())).copied().collect() };
         for path in [pick(&words, path), noise.clone()] {
             for query in [pick(&keys, query), noise.clone()] {
                 if let Answer::Ready(reply) = viewer.presentation.get(&path, &query) {

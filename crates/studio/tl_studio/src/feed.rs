@@ -193,12 +193,12 @@ impl Feed {
         frames.push_back(frame);
     }
 
-    /// The picture for a tick that wants the light of `target`: the next in order while it is within one `period`, else the
-    /// nearest. The same picture comes back when there is nothing newer.
-    pub fn pick(&self, cursor: &mut Cursor, target: MediaTime, period: MediaTime) -> Option<Frame> {
+    /// The picture for a tick that wants the light of `target`: the next in order while it is within `reach`, else the nearest.
+    /// The same picture comes back when there is nothing newer.
+    pub fn pick(&self, cursor: &mut Cursor, target: MediaTime, reach: MediaTime) -> Option<Frame> {
         let frames = lock(&self.frames);
         let distance = |frame: &&Frame| (frame.capture - target).abs();
-        let following = cursor.seq.and_then(|seq| frames.iter().find(|frame| frame.seq > seq)).filter(|frame| distance(frame) <= period);
+        let following = cursor.seq.and_then(|seq| frames.iter().find(|frame| frame.seq > seq)).filter(|frame| distance(frame) <= reach);
         let picked = following.or_else(|| {
             let floor = cursor.seq.unwrap_or(0);
             frames.iter().filter(|frame| frame.seq >= floor).min_by_key(distance)

@@ -28,6 +28,11 @@ use crate::trace::{self, Trace};
 const IN_FLIGHT: usize = 3;
 /// A picture this many periods late is replaced by the one before it.
 const LATE_PERIODS: f64 = 1.6;
+/// The live camera keeps its order of pictures while the next is within this share of a period: a phase half-way between two
+/// ticks must not flicker.
+const LIVE_REACH: f64 = 0.9;
+/// Another camera keeps its order this far beyond the half-way point; more than the clocks' own jitter.
+const PAIR_SLACK: MediaTime = MediaTime::from_millis(1);
 /// Finished pictures waiting for the loop.
 const FINISHED: usize = 4;
 /// A key picture falls on each multiple of this show time.
@@ -257,10 +262,26 @@ impl Loop {
         (self.wiring.on_failover)(Failover { from, to, at: pts });
     }
 
+    /// The live camera's picture at `target`, and of every other camera the one nearest to that, so that pictures shown
+    /// together were taken together.
     fn pick_all(&mut self, mix: &Mix, target: MediaTime) -> BTreeMap<SlotId, Frame> {
         let period = self.config.rate.period();
-        let feeds = mix.feeds.iter();
-        feeds.filter_map(|(slot, feed)| Some((*slot, feed.pick(self.cursors.entry(*slot).or_default(), target, period)?))).collect()
+        let mut picked = BTreeMap::new();
+        let live = self.shot.live.and_then(|slot| Some((slot, mix.feeds.get(&slot)?)));
+        let mut together = target;
+        if let Some((slot, feed)) = live
+            && let Some(frame) = feed.pick(self.cursors.entry(slot).or_default(), target, MediaTime((period.0 as f64 * LIVE_REACH) as i64))
+        {
+            together = frame.capture;
+            picked.insert(slot, frame);
+        }
+        let reach = MediaTime(period.0 / 2) + PAIR_SLACK;
+        for (slot, feed) in mix.feeds.iter().filter(|(slot, _)| Some(**slot) != self.shot.live) {
+            if let Some(frame) = feed.pick(self.cursors.entry(*slot).or_default(), together, reach) {
+                picked.insert(*slot, frame);
+            }
+        }
+        picked
     }
 
     fn scene(&mut self, picked: &BTreeMap<SlotId, Frame>, overlays: &Overlays, pts: MediaTime) -> Scene {

@@ -83,6 +83,9 @@ impl Control {
         let measured = camera.feed.measured();
         let program = show.program();
         let delay = measured.delay_ms;
+        // A phone's clock is told against the wall clock, which is what people mean by a clock that is off.
+        let anchor_ms = self.parts.clock.wall_of(tl_base::MediaTime::ZERO).0 as f64 / 1e3;
+        let clock = camera.clock.map(|clock| tl_base::clock_sync::ClockState { offset_ms: clock.offset_ms - anchor_ms, ..clock });
         let mut stats = camera.stats;
         stats.fps = measured.fps.or(stats.fps);
         stats.bitrate_bps = measured.bitrate_bps.or(stats.bitrate_bps);
@@ -99,7 +102,7 @@ impl Control {
             size: measured.size,
             codec: measured.codec.map(|codec| format!("{codec:?}").to_lowercase()),
             stats,
-            clock: camera.clock,
+            clock,
             locked: camera.state == SourceState::Live && camera.feed.arrival_delay().is_some_and(|delay| self.parts.budget.can_lock(delay)),
             delay_ms: delay,
             frames: measured.frames,

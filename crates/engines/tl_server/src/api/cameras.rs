@@ -12,7 +12,11 @@ use crate::app::App;
 use crate::guard::Caller;
 use crate::refused::Refused;
 
-pub(super) async fn get_thumbnail(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((id, slot)): Path<(String, String)>) -> Result<Response, Refused> {
+pub(super) async fn get_thumbnail(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path((id, slot)): Path<(String, String)>,
+) -> Result<Response, Refused> {
     check_session(&app, &id)?;
     let slot = check_slot(&slot, &caller.actor)?;
     let jpeg = app.backend.thumbnail(slot).ok_or_else(|| Refused::not_found(format!("Camera {slot} has no picture yet; ask again when it is live.")))?;

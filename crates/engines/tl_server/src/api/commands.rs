@@ -16,7 +16,12 @@ use crate::refused::Refused;
 /// The longest idempotency key, bytes.
 const MAX_ID_BYTES: usize = 64;
 
-pub(super) async fn post_command(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, request: Request) -> Result<Response, Refused> {
+pub(super) async fn post_command(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
     check_session(&app, &id)?;
     let command: Command = read_json(request, &app.config.limits).await?;
     let plain = !command.id.is_empty() && command.id.len() <= MAX_ID_BYTES && !command.id.chars().any(char::is_control);

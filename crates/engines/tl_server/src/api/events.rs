@@ -40,7 +40,8 @@ pub(super) async fn stream_events(
     let seq = last.or_else(|| number_in(query.as_deref(), "after")).unwrap_or_else(|| app.backend.snapshot().seq);
     let heartbeat = app.config.limits.heartbeat;
     let closing = app.closing.clone();
-    let follower = Follower { app, door, caller, seq, ready: VecDeque::from([Bytes::from_static(b"retry: 2000\n\n")]), version, closing, heartbeat, _place: place };
+    let follower =
+        Follower { app, door, caller, seq, ready: VecDeque::from([Bytes::from_static(b"retry: 2000\n\n")]), version, closing, heartbeat, _place: place };
     let body = Body::from_stream(stream::unfold(follower, |mut follower| async move {
         let piece = follower.next().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), follower))

@@ -25,7 +25,10 @@ pub(super) async fn get_metrics(State(app): State<Arc<App>>) -> Response {
     let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| format!("{{class=\"{class}\"}}"));
     let values: Vec<(&str, u64)> = classes.iter().map(String::as_str).zip(answered).collect();
     line(&mut text, "touchline_http_answers_total", "Answers by the class of their status.", "counter", &values);
-    let types = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8")), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let types = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
     (types, text).into_response()
 }
 

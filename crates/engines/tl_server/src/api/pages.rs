@@ -29,7 +29,11 @@ pub(super) async fn get_page(OriginalUri(uri): OriginalUri) -> Result<Response, 
     let path = if is_index { format!("{path}index.html") } else { path.to_owned() };
     let plain = path.split('/').all(tl_store::files::is_safe_name);
     let Some(file) = plain.then(|| Pages::get(&path)).flatten() else {
-        return if is_index { Ok((StatusCode::SERVICE_UNAVAILABLE, Html(NOT_BUILT)).into_response()) } else { Err(Refused::not_found("There is no such page; go to /desk/, /phone/ or /watch/.")) };
+        return if is_index {
+            Ok((StatusCode::SERVICE_UNAVAILABLE, Html(NOT_BUILT)).into_response())
+        } else {
+            Err(Refused::not_found("There is no such page; go to /desk/, /phone/ or /watch/."))
+        };
     };
     // Built files carry a hash of their content in their name.
     let cache = if path.contains("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };

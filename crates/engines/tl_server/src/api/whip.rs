@@ -15,12 +15,19 @@ use crate::body::read_sdp;
 use crate::guard::Caller;
 use crate::refused::Refused;
 
-pub(super) async fn offer_whip(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(slot): Path<String>, request: Request) -> Result<Response, Refused> {
+pub(super) async fn offer_whip(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(slot): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
     let slot = check_slot(&slot, &caller.actor)?;
     let offer = read_sdp(request, &app.config.limits).await?;
     let answer = app.backend.whip(caller.actor, slot, offer).await?;
     let place = format!("/whip/{slot}/{}", answer.session);
-    let (Ok(location), Ok(etag), true) = (HeaderValue::from_str(&place), HeaderValue::from_str(&format!("\"{}\"", answer.session)), is_safe_name(&answer.session)) else {
+    let (Ok(location), Ok(etag), true) =
+        (HeaderValue::from_str(&place), HeaderValue::from_str(&format!("\"{}\"", answer.session)), is_safe_name(&answer.session))
+    else {
         tl_base::never!("a WHIP session's name cannot stand in an address");
         return Err(Refused::new(RefusalCode::Busy, "The studio could not name this connection; try again."));
     };
@@ -33,7 +40,11 @@ pub(super) async fn offer_whip(State(app): State<Arc<App>>, Extension(caller): E
     Ok((StatusCode::CREATED, headers, answer.sdp).into_response())
 }
 
-pub(super) async fn end_whip(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((slot, session)): Path<(String, String)>) -> Result<StatusCode, Refused> {
+pub(super) async fn end_whip(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path((slot, session)): Path<(String, String)>,
+) -> Result<StatusCode, Refused> {
     let slot = check_slot(&slot, &caller.actor)?;
     if !is_safe_name(&session) {
         return Err(Refused::not_found("There is no such connection; it may have ended already."));
@@ -43,6 +54,9 @@ pub(super) async fn end_whip(State(app): State<Arc<App>>, Extension(caller): Ext
 }
 
 pub(super) async fn describe_whip() -> Response {
-    let headers = [(header::ALLOW, HeaderValue::from_static("OPTIONS, POST")), (header::HeaderName::from_static("accept-post"), HeaderValue::from_static("application/sdp"))];
+    let headers = [
+        (header::ALLOW, HeaderValue::from_static("OPTIONS, POST")),
+        (header::HeaderName::from_static("accept-post"), HeaderValue::from_static("application/sdp")),
+    ];
     (StatusCode::NO_CONTENT, headers).into_response()
 }

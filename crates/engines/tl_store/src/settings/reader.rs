@@ -234,10 +234,19 @@ impl<'t, 'v> Section<'_, 't, 'v> {
     pub(super) fn names(&mut self, key: &str, most: usize) -> Vec<String> {
         let Some((line, value)) = self.take(key) else { return Vec::new() };
         let is_name = |name: &str| {
-            (1..=253).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) && !name.starts_with(['-', '.'])
+            (1..=253).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+                && !name.starts_with(['-', '.'])
         };
         let array = value.as_array();
-        let good: Vec<String> = array.into_iter().flat_map(|array| array.iter()).filter_map(|name| name.get_ref().as_str()).filter(|name| is_name(name)).map(str::to_ascii_lowercase).take(most).collect();
+        let good: Vec<String> = array
+            .into_iter()
+            .flat_map(|array| array.iter())
+            .filter_map(|name| name.get_ref().as_str())
+            .filter(|name| is_name(name))
+            .map(str::to_ascii_lowercase)
+            .take(most)
+            .collect();
         if array.is_none_or(|array| array.len() != good.len()) {
             self.complain(line, key, format!("this is not a list of up to {most} host names; what is not one is left out"));
         }

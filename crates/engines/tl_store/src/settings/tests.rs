@@ -47,7 +47,12 @@ fn the_annotated_file_names_every_key_with_unit_range_and_default() {
 fn a_bad_field_costs_that_field() {
     let settings = check(
         "[programme]\nwidth = 1921\nfps = 29\nbitrate_kbps = \"much\"\nheight = 1080\n[sound]\naac_bitrate_kbps = 9e9\n",
-        &["2: programme.width: 1921 is odd", "3: programme.fps: 29 is not one of 25, 30, 50, 60; using 30", "4: programme.bitrate_kbps: \"much\" is not a whole", "7: sound.aac_bitrate_kbps"],
+        &[
+            "2: programme.width: 1921 is odd",
+            "3: programme.fps: 29 is not one of 25, 30, 50, 60; using 30",
+            "4: programme.bitrate_kbps: \"much\" is not a whole",
+            "7: sound.aac_bitrate_kbps",
+        ],
     );
     assert_eq!(settings.programme.size, Size::new(1_920, 1_080));
     assert_eq!(settings.programme.bitrate_bps, 3_000_000);
@@ -69,7 +74,10 @@ fn unknown_names_are_told() {
 
 #[test]
 fn ranges_hold_at_both_ends() {
-    let settings = check("[streaming]\nsegment_duration = 4\npart_ms = 500\nwindow_segments = 6\n[streaming.storage]\nretention_days = 1\n[show]\nbudget_min_ms = 300\n", &[]);
+    let settings = check(
+        "[streaming]\nsegment_duration = 4\npart_ms = 500\nwindow_segments = 6\n[streaming.storage]\nretention_days = 1\n[show]\nbudget_min_ms = 300\n",
+        &[],
+    );
     assert_eq!((settings.streaming.segment_duration, settings.streaming.retention_days), (MediaTime::from_secs(4), 1));
     check("[streaming]\nsegment_duration = nan\npart_ms = 99\nwindow_segments = -1\n", &["segment_duration", "part_ms", "window_segments"]);
     let settings = check("[show]\nbudget_min_ms = 300\nbudget_max_ms = 100\n", &["3: show.budget_max_ms: it lies below"]);
@@ -101,7 +109,16 @@ fn keys_of_destinations_stay_out_of_settings_and_problems() {
 fn a_destination_on_the_command_line_is_a_file_or_on_this_machine() {
     let url = |argument: &str| Destination::from_argument("a", argument).map(|destination| destination.url.expose().to_owned());
     assert_eq!(url("rtmp://127.0.0.1:19350/live/demo").expect("taken"), "rtmp://127.0.0.1:19350/live/demo");
-    for bad in ["rtmp://a.example/live/s3cret", "rtmp://127.0.0.1.evil.example/a/b", "rtmp://127.0.0.1@evil.example/a/b", "http://127.0.0.1/a/b", "rtmp://127.0.0.1", "rtmp:///a/b", "@/no/such/file", ""] {
+    for bad in [
+        "rtmp://a.example/live/s3cret",
+        "rtmp://127.0.0.1.evil.example/a/b",
+        "rtmp://127.0.0.1@evil.example/a/b",
+        "http://127.0.0.1/a/b",
+        "rtmp://127.0.0.1",
+        "rtmp:///a/b",
+        "@/no/such/file",
+        "",
+    ] {
         let told = url(bad).expect_err(bad).to_string();
         assert!(!told.contains("s3cret"), "{told}");
     }

@@ -54,6 +54,10 @@ fn kept(old: &Playlist<'_>, new: &Playlist<'_>, found: &mut Found) {
 fn hint(old: &Playlist<'_>, new: &Playlist<'_>, found: &mut Found) {
     let Some(hinted) = old.hints.first().and_then(|hint| hint.get("URI")) else { return };
     let Some((msn, index)) = old.newest_part() else { return };
+    // Where the segment has lost its parts to age, nobody can tell any more.
+    if !new.numbered().any(|(number, segment)| number == msn && !segment.parts.is_empty()) {
+        return;
+    }
     let behind = new.numbered().flat_map(|(number, segment)| segment.parts.iter().enumerate().map(move |(at, part)| ((number, at as u64), part)));
     let next = behind.filter(|(place, _)| *place > (msn, index)).map(|(_, part)| part.uri).next();
     found.need(next.is_none_or(|next| next == hinted), "hint-kept", || format!("{hinted} was hinted at, {next:?} came"));
@@ -71,7 +75,11 @@ pub fn delta(full: &str, delta: &str) -> Vec<Problem> {
     let boundary = part.server_control.as_ref().and_then(|control| control.number("CAN-SKIP-UNTIL")).unwrap_or(f64::INFINITY);
     let from_edge: f64 = kept.unwrap_or_default().iter().chain([&whole.growing]).map(Segment::seconds).sum();
     found.need(from_edge >= boundary - 1e-5, "skip-boundary", || format!("{skipped} segments are skipped, {from_edge} s are left of {boundary}"));
-    let merged = Playlist { skipped: None, segments: kept.map(|_| whole.segments.iter().take(skipped as usize).chain(&part.segments).cloned().collect()).unwrap_or_default(), ..part };
+    let merged = Playlist {
+        skipped: None,
+        segments: kept.map(|_| whole.segments.iter().take(skipped as usize).chain(&part.segments).cloned().collect()).unwrap_or_default(),
+        ..part
+    };
     found.need(merged == whole, "delta-merge", || format!("{skipped} skipped of {}", whole.segments.len()));
     found.0
 }

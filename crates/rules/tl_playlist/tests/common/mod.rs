@@ -10,9 +10,8 @@ use tl_playlist::conformance::{self, Chunks, Problem};
 use tl_playlist::{Answer, Config, Finished, Presentation};
 
 /// x264, 1280x720, High profile, level 3.1.
-pub const SPS_720: [u8; 24] = [
-    0x67, 0x64, 0x00, 0x1f, 0xac, 0xb4, 0x02, 0x80, 0x2d, 0xd8, 0x08, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x50,
-];
+pub const SPS_720: [u8; 24] =
+    [0x67, 0x64, 0x00, 0x1f, 0xac, 0xb4, 0x02, 0x80, 0x2d, 0xd8, 0x08, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x50];
 pub const PPS: [u8; 4] = [0x68, 0xef, 0x0f, 0xcb];
 /// A different picture parameter set stands for a new configuration.
 pub const OTHER_PPS: [u8; 4] = [0x68, 0xef, 0x0f, 0xcf];
@@ -32,7 +31,17 @@ pub fn wall_of(pts: MediaTime) -> Wall {
 }
 
 fn unit(codec: Codec, pts: MediaTime, key: bool, data: Vec<u8>) -> AccessUnit {
-    AccessUnit { source: SourceId::parse("1").expect("a slot"), codec, config_id: ConfigId(0), capture: pts, pts, dts: pts, arrival: pts, key, data: Bytes::from(data) }
+    AccessUnit {
+        source: SourceId::parse("1").expect("a slot"),
+        codec,
+        config_id: ConfigId(0),
+        capture: pts,
+        pts,
+        dts: pts,
+        arrival: pts,
+        key,
+        data: Bytes::from(data),
+    }
 }
 
 /// Picture `tick` of the grid; a key picture carries its parameter sets.

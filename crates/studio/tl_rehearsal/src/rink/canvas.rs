@@ -147,29 +147,6 @@ impl Canvas {
         }
     }
 
-    /// A flat patch with four corners in order around it.
-    pub(crate) fn patch(&mut self, corners: [(f32, f32); 4], colour: Rgb, alpha: f32) {
-        let xs = corners.map(|(x, _)| x);
-        let ys = corners.map(|(_, y)| y);
-        let low = |values: [f32; 4]| values.into_iter().fold(f32::INFINITY, f32::min);
-        let high = |values: [f32; 4]| values.into_iter().fold(f32::NEG_INFINITY, f32::max);
-        let [a, b, c, d] = corners;
-        let edges = [(a, b), (b, c), (c, d), (d, a)];
-        let area: f32 = edges.iter().map(|((x0, y0), (x1, y1))| x0 * y1 - x1 * y0).sum();
-        let turn = if area < 0.0 { -1.0 } else { 1.0 };
-        for (x, y, row) in self.rows(low(xs) - 1.0, low(ys) - 1.0, high(xs) + 1.0, high(ys) + 1.0) {
-            for (step, pixel) in row.iter_mut().enumerate() {
-                let px = x + step as f32;
-                let inside = edges.iter().map(|&((x0, y0), (x1, y1))| {
-                    let (ex, ey) = (x1 - x0, y1 - y0);
-                    turn * (ex * (y - y0) - ey * (px - x0)) / ex.hypot(ey).max(1e-4)
-                });
-                let coverage = (inside.fold(f32::INFINITY, f32::min) + 0.5).clamp(0.0, 1.0);
-                over(pixel, colour, 1.0, coverage * alpha);
-            }
-        }
-    }
-
     /// Words laid on a plane: `centre` plus `right` and `down`, the half sides of the words' rectangle.
     pub(crate) fn words(&mut self, mask: &Mask, centre: (f32, f32), right: (f32, f32), down: (f32, f32), colour: Rgb) {
         let det = right.0 * down.1 - right.1 * down.0;

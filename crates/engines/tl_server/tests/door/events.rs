@@ -1,0 +1,126 @@
+use std::time::{Duration, Instant};
+
+use tl_base::SlotId;
+use tl_show::{Fact, SourceState};
+
+use crate::client::{Ask, Stream};
+use crate::fake::{CAMERA, DIRECTOR, Door, OWNER, VIEWER};
+
+const EVENTS: &str = "/api/v1/sessions/current/events";
+
+#[test]
+fn a_client_that_comes_back_loses_nothing() {
+    let door = Door::open();
+    for _ in 0..300 {
+        door.fake.slate();
+    }
+    let mut stream = Stream::open(Ask::get(door.http, EVENTS).token(DIRECTOR).header("Last-Event-ID", "10"));
+    assert_eq!(stream.next().as_deref(), Some("retry: 2000\n"));
+    for expect in 11..=300 {
+        assert_eq!(stream.seq(), Some(expect));
+    }
+    assert_eq!(door.fake.slate(), 301);
+    let block = stream.next().unwrap();
+    assert!(block.starts_with("id: 301\ndata: {") && block.contains("\"type\":\"slate_set\""), "{block}");
+    let mut all = Stream::open(Ask::get(door.http, &format!("{EVENTS}?after=0")).token(DIRECTOR));
+    assert_eq!(all.seq(), Some(1));
+}
+
+#[test]
+fn without_a_place_the_stream_begins_now_and_beats() {
+    let door = Door::limited(|limits| limits.heartbeat = Duration::from_millis(50));
+    door.fake.slate();
+    let mut stream = Stream::open(Ask::get(door.http, EVENTS).token(OWNER));
+    assert_eq!(stream.next().as_deref(), Some("retry: 2000\n"));
+    assert_eq!(stream.next().as_deref(), Some(": still here\n"));
+    door.fake.slate();
+    assert_eq!(stream.seq(), Some(2));
+}
+
+#[test]
+fn each_role_hears_what_is_for_it() {
+    let door = Door::open();
+    let cut = Fact::CutMade {
+        from: None,
+        to: Some(SlotId(1)),
+        transition: tl_show::TransitionKind::Cut,
+        duration_ms: 0,
+        by: "Anna".to_owned(),
+        reason: "secret plan".to_owned(),
+    };
+    let source = |slot: u16| Fact::SourceChanged { slot: SlotId(slot), from: SourceState::Live, to: SourceState::Lost, reason: String::new() };
+    let push = Fact::DestinationChanged { name: "club".to_owned(), state: "live".to_owned(), reason: String::new() };
+    for fact in [push, source(1), source(2), cut, Fact::SlateSet { on: false }] {
+        door.fake.happen(fact);
+    }
+    let heard = |token: &str| {
+        let mut stream = Stream::open(Ask::get(door.http, &format!("{EVENTS}?after=0")).token(token));
+        let mut seqs = Vec::new();
+        while seqs.last() != Some(&5) {
+            seqs.push(stream.seq().expect("an event"));
+        }
+        seqs
+    };
+    assert_eq!(heard(DIRECTOR), [1, 2, 3, 4, 5]);
+    assert_eq!(heard(CAMERA), [2, 4, 5]);
+    assert_eq!(heard(VIEWER), [4, 5]);
+    let mut stream = Stream::open(Ask::get(door.http, &format!("{EVENTS}?after=3")).token(VIEWER));
+    stream.next();
+    let block = stream.next().unwrap();
+    for hidden in ["Anna", "secret plan", "the director", "\"c1\""] {
+        assert!(!block.contains(hidden), "{block}");
+    }
+}
+
+#[test]
+fn a_revoked_token_stops_hearing() {
+    let door = Door::limited(|limits| limits.heartbeat = Duration::from_millis(50));
+    let mut stream = Stream::open(Ask::get(door.http, EVENTS).token(VIEWER));
+    stream.next();
+    door.fake.revoked.lock().unwrap().push(VIEWER.to_owned());
+    let mut beats = 0;
+    while stream.next().is_some() {
+        beats += 1;
+        assert!(beats < 10, "the stream goes on");
+    }
+}
+
+#[test]
+fn three_hundred_clients_hear_at_once_and_more_than_the_limit_are_told() {
+    let door = Door::limited(|limits| limits.event_streams = 300);
+    let mut streams: Vec<Stream> = (0..300).map(|_| Stream::open(Ask::get(door.http, EVENTS).token(VIEWER))).collect();
+    for stream in &mut streams {
+        assert_eq!(stream.next().as_deref(), Some("retry: 2000\n"));
+    }
+    let refused = Ask::get(door.http, EVENTS).token(VIEWER).send();
+    assert_eq!((refused.status, refused.refusal().as_str()), (429, "too_many"));
+    assert_eq!(door.server.traffic().event_streams, 300);
+    let start = Instant::now();
+    door.fake.slate();
+    for stream in &mut streams {
+        assert_eq!(stream.seq(), Some(1));
+    }
+    let took = start.elapsed();
+    eprintln!("300 event streams heard one event within {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    drop(streams);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while door.server.traffic().event_streams > 0 {
+        assert!(Instant::now() < deadline, "closed streams are kept");
+        door.fake.slate();
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn closing_the_door_ends_streams_and_joins() {
+    let door = Door::open();
+    let mut stream = Stream::open(Ask::get(door.http, EVENTS).token(OWNER));
+    stream.next();
+    let start = Instant::now();
+    let (address, server) = (door.http, door.server);
+    server.shutdown();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(stream.next(), None);
+    assert!(std::net::TcpStream::connect(address).is_err());
+}

@@ -1,0 +1,15 @@
+//! The door as strangers meet it: real sockets on loopback, a fake studio behind it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that meets what it did not expect ends there")]
+
+mod access;
+mod bodies;
+mod client;
+mod document;
+mod events;
+mod fake;
+mod files;
+mod media;
+mod slow;
+mod tls;
+mod whip;

@@ -18,6 +18,7 @@ pub fn blessing() -> bool {
 ///
 /// `golden` is usually `concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/name.png")`.
 #[track_caller]
+#[expect(clippy::panic, reason = "a panic is how a test fails")]
 pub fn assert_golden(golden: impl AsRef<Path>, frame: &Frame, threshold: Threshold) {
     if let Err(problem) = check_picture(golden.as_ref(), frame, threshold, blessing()) {
         panic!("{problem}");
@@ -26,6 +27,7 @@ pub fn assert_golden(golden: impl AsRef<Path>, frame: &Frame, threshold: Thresho
 
 /// Holds a text against the file `golden`. When blessing, it writes the file instead.
 #[track_caller]
+#[expect(clippy::panic, reason = "a panic is how a test fails")]
 pub fn assert_golden_text(golden: impl AsRef<Path>, text: &str) {
     if let Err(problem) = check_text(golden.as_ref(), text, blessing()) {
         panic!("{problem}");

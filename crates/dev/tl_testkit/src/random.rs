@@ -78,10 +78,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_numbers() {
-        let draw = |seed| std::iter::repeat_with({
-            let mut random = Random::new(seed);
-            move || random.next_u64()
-        });
+        let draw = |seed| {
+            std::iter::repeat_with({
+                let mut random = Random::new(seed);
+                move || random.next_u64()
+            })
+        };
         assert!(draw(5).take(100).eq(draw(5).take(100)));
         assert!(draw(5).take(2).ne(draw(6).take(2)));
         // Written down, so that no later change moves every seeded test.

@@ -23,7 +23,8 @@ pub fn run(root: &Path, packages: Vec<String>) -> Result<()> {
 
 /// Packages whose sources call a golden check.
 fn with_golden_files(root: &Path) -> Result<BTreeSet<String>> {
-    let out = Command::new("git").args(["grep", "-l", "--untracked", concat!("assert_", "golden"), "--", "*.rs"]).current_dir(root).output().context("git grep")?;
+    let out =
+        Command::new("git").args(["grep", "-l", "--untracked", concat!("assert_", "golden"), "--", "*.rs"]).current_dir(root).output().context("git grep")?;
     let listing = String::from_utf8_lossy(&out.stdout).into_owned();
     let manifests = listing.lines().filter_map(|path| {
         let parts: Vec<&str> = path.split('/').collect();

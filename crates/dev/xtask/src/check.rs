@@ -29,7 +29,23 @@ pub fn run(root: &Path, tests: bool) -> Result<()> {
     step("licences", &mut || licences::run(root));
     step("lints", &mut || cargo(root, &["clippy", "-q", "--workspace", "--", "-D", "warnings"]));
     // In tests a panic is how a failure is told, also in their helpers.
-    let in_tests = ["clippy", "-q", "--workspace", "--all-targets", "--", "-D", "warnings", "-A", "clippy::unwrap_used", "-A", "clippy::expect_used", "-A", "clippy::panic", "-A", "missing_docs"];
+    let in_tests = [
+        "clippy",
+        "-q",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+        "-A",
+        "clippy::unwrap_used",
+        "-A",
+        "clippy::expect_used",
+        "-A",
+        "clippy::panic",
+        "-A",
+        "missing_docs",
+    ];
     step("lints of tests", &mut || cargo(root, &in_tests));
     if tests {
         step("tests", &mut || run_tests(root));

@@ -45,7 +45,8 @@ fn listed(root: &Path) -> Result<Vec<String>> {
 /// Problems of one text file.
 fn check_text(path: &str, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    let code = [".rs", ".ts", ".js", ".mjs", ".svelte", ".wgsl", ".toml", ".sh", ".html", ".css", ".md"].iter().any(|end| path.ends_with(end)) || path == "studio";
+    let code =
+        [".rs", ".ts", ".js", ".mjs", ".svelte", ".wgsl", ".toml", ".sh", ".html", ".css", ".md"].iter().any(|end| path.ends_with(end)) || path == "studio";
     if !code || path.ends_with("package-lock.json") || path.ends_with("Cargo.lock") {
         return problems;
     }
@@ -53,31 +54,47 @@ fn check_text(path: &str, text: &str) -> Vec<String> {
     let mut in_tests = path.contains("/tests/") || path.starts_with("tests/");
     let pure = path.starts_with("crates/rules/") && path.contains("/src/");
     let mut before = "";
+    // Heads of the blocks around a line: how far they are indented, and whether they wait for a condition.
+    let mut blocks: Vec<(usize, bool)> = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let place = format!("{path}:{number}");
         in_tests |= line.trim() == "#[cfg(test)]";
-        if let Some(found) = MACHINE_PATHS.iter().find(|machine| holds_path(line, machine)) {
+        let (indent, head) = (line.len() - line.trim_start().len(), line.trim_start());
+        if !head.is_empty() {
+            while blocks.last().is_some_and(|(outer, _)| *outer >= indent) {
+                blocks.pop();
+            }
+            if head.ends_with('{') {
+                blocks.push((indent, head.starts_with("while ") || head.starts_with("loop ")));
+            }
+        }
+        let waits = blocks.iter().any(|(_, waits)| *waits);
+        // A test may use a made-up home as an example of an absolute path.
+        let machine_paths = if in_tests { MACHINE_PATHS.get(1..3) } else { MACHINE_PATHS.get(..) }.unwrap_or_default();
+        if let Some(found) = machine_paths.iter().find(|machine| holds_path(line, machine)) {
             problems.push(format!("{place}: {found} is a place of one machine"));
         }
-        if rust && in_tests && calls_sleep(line) && !line.contains("//") && !before.trim_start().starts_with("//") {
-            problems.push(format!("{place}: a sleep in a test needs a comment that says why no condition will do"));
+        if rust && in_tests && calls_sleep(line) && !waits && !line.contains("//") && !before.trim_start().starts_with("//") {
+            problems.push(format!("{place}: a sleep in a test outside a loop that waits for a condition needs a comment that says why"));
         }
         if rust && pure && !in_tests && !line.trim_start().starts_with("//") {
-            problems.extend(IMPURE.iter().filter(|word| line.contains(**word)).map(|word| format!("{place}: {word} in a room of rules, which is given what it needs")));
+            problems.extend(
+                IMPURE.iter().filter(|word| line.contains(**word)).map(|word| format!("{place}: {word} in a room of rules, which is given what it needs")),
+            );
         }
-        if let Some(at) = line.find(concat!("TO", "DO")).filter(|_| rust) {
-            if !line[at + 4..].starts_with("(#") {
-                problems.push(format!("{place}: a note for later names its issue, TO{}(#12), or is not left", "DO"));
-            }
+        let note = line.split_once(concat!("TO", "DO")).filter(|_| rust);
+        if note.is_some_and(|(_, rest)| !rest.starts_with("(#")) {
+            problems.push(format!("{place}: a note for later names its issue, TO{}(#12), or is not left", "DO"));
         }
         before = line;
     }
     problems
 }
 
-/// Whether a line names a place below `machine`; `GET /home/` of an address does not count when a letter stands before it.
+/// Whether a line names a place below `machine`. Where something stands before it, it is a part of an address.
 fn holds_path(line: &str, machine: &str) -> bool {
-    line.match_indices(machine).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}' | ')' | '*')))
+    line.match_indices(machine)
+        .any(|(at, _)| !line.get(..at).unwrap_or_default().ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}' | ')' | '*')))
 }
 
 fn calls_sleep(line: &str) -> bool {
@@ -129,6 +146,7 @@ mod tests {
         check("crates/x/y/tests/a.rs", nap, &["a.rs:1: a sleep"]);
         check("tests/a.rs", &format!("    // The peer gives no sign.\n{nap}"), &[]);
         check("tests/a.rs", &format!("{nap} // The peer gives no sign."), &[]);
+        check("tests/a.rs", &format!("while !done() {{\n    {nap}\n}}\n{nap}"), &["a.rs:4: a sleep"]);
         check("crates/x/y/src/a.rs", nap, &[]);
         check("crates/x/y/src/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{nap}"), &["a.rs:3: a sleep"]);
     }
@@ -138,6 +156,7 @@ mod tests {
         check("README.md", concat!("see /ho", "me/me/x"), &["is a place of one machine"]);
         check("a.rs", concat!("\"/wo", "rk/main\""), &["is a place of one machine"]);
         check("a.ts", concat!("`${base}/ho", "me/x` and app/ro", "ot/x"), &[]);
+        check("tests/a.rs", concat!("\"/ho", "me/someone/a.mp4\""), &[]);
         check("a.png", concat!("/ho", "me/me"), &[]);
     }
 

@@ -11,8 +11,32 @@ use crate::spdx;
 
 /// Permissive ones, and weak copyleft that linking as we do fulfils.
 const ALLOWED: &[&str] = &[
-    "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "bzip2-1.0.6", "CC0-1.0", "CDLA-Permissive-2.0", "ISC",
-    "LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MPL-2.0", "NCSA", "OFL-1.1", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "WTFPL", "Zlib",
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BlueOak-1.0.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "bzip2-1.0.6",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "IJG",
+    "ISC",
+    "LGPL-2.1-only",
+    "LGPL-2.1-or-later",
+    "LGPL-3.0-only",
+    "LGPL-3.0-or-later",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "NCSA",
+    "OFL-1.1",
+    "Unicode-3.0",
+    "Unicode-DFS-2016",
+    "Unlicense",
+    "WTFPL",
+    "Zlib",
 ];
 
 /// Packages that may not be linked, and why.
@@ -61,7 +85,12 @@ fn crate_problems(metadata: &Metadata) -> Vec<String> {
         }
         problems.extend(BANNED.iter().filter(|(banned, _)| *banned == name).map(|(_, why)| format!("{name} is banned: {why}")));
     }
-    problems.extend(versions.iter().filter(|(name, found)| found.len() > 1 && SINGLE.contains(name)).map(|(name, found)| format!("{name} is there in versions {}; its types meet across rooms", found.join(" and "))));
+    problems.extend(
+        versions
+            .iter()
+            .filter(|(name, found)| found.len() > 1 && SINGLE.contains(name))
+            .map(|(name, found)| format!("{name} is there in versions {}; its types meet across rooms", found.join(" and "))),
+    );
     problems
 }
 

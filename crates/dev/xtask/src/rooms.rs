@@ -112,11 +112,15 @@ pub fn departures(rooms: &[Room], crates: &BTreeMap<String, Manifest>) -> Vec<St
         }
         for owner in rooms.iter().filter(|owner| owner.name != name) {
             for heavy in owner.owns {
-                problems.extend(manifest.others.iter().filter(|other| is_of(other, heavy)).map(|other| format!("{name} names {other}, which only {} may", owner.name)));
+                problems.extend(
+                    manifest.others.iter().filter(|other| is_of(other, heavy)).map(|other| format!("{name} names {other}, which only {} may", owner.name)),
+                );
             }
         }
     }
-    problems.extend(rooms.iter().filter(|room| !crates.contains_key(room.name)).map(|room| format!("the table of rooms has a row for {}, which does not exist", room.name)));
+    problems.extend(
+        rooms.iter().filter(|room| !crates.contains_key(room.name)).map(|room| format!("the table of rooms has a row for {}, which does not exist", room.name)),
+    );
     problems
 }
 
@@ -161,7 +165,8 @@ fn words(room: &Room) -> String {
 
 /// In what a page with the table for people differs from the table: rooms without a row, rows with other arrows.
 pub fn differences_of_page(rooms: &[Room], page: &str) -> Vec<String> {
-    let rows: Vec<Vec<&str>> = page.lines().filter(|line| line.starts_with('|')).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let rows: Vec<Vec<&str>> =
+        page.lines().filter(|line| line.starts_with('|')).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
     let mut problems = Vec::new();
     for room in rooms.iter().filter(|room| room.name != "tl_tests") {
         let tick = format!("`{}`", room.name);

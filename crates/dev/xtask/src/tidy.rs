@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-use crate::rooms::{self, Manifest};
 use crate::files;
+use crate::rooms::{self, Manifest};
 
 /// Runs every check and tells all problems at once.
 pub fn run(root: &Path) -> Result<()> {

@@ -191,20 +191,22 @@ impl Plan {
         }
     }
 
+    /// From front to back: a part loses what its own group covers, and where opaque parts in front really show.
     fn find_visible(&mut self) {
-        for (index, (group, part)) in self.parts.iter().enumerate() {
+        for (index, (group, part)) in self.parts.iter().enumerate().rev() {
             self.visible.clear();
             self.visible.push(part.rect);
-            for (later_group, later) in self.parts.iter().skip(index + 1) {
-                if later_group == group || later.is_opaque() {
-                    self.cut.clear();
-                    self.cut.extend(self.visible.iter().flat_map(|rect| rect.without(later.rect)));
-                    std::mem::swap(&mut self.cut, &mut self.visible);
-                }
+            let own = self.parts.iter().skip(index + 1).take_while(|(later, _)| later == group).map(|(_, later)| later.rect);
+            let front = self.pieces.iter().filter(|piece| piece.is_opaque()).map(|piece| piece.rect);
+            for hole in own.chain(front) {
+                self.cut.clear();
+                self.cut.extend(self.visible.iter().flat_map(|rect| rect.without(hole)));
+                std::mem::swap(&mut self.cut, &mut self.visible);
             }
             let room = MAX_PIECES.saturating_sub(self.pieces.len());
             self.pieces.extend(self.visible.iter().take(room).map(|rect| Piece { rect: *rect, ..*part }));
         }
+        self.pieces.reverse();
     }
 
     /// The topmost layer that fills the canvas with a picture that needs no work, if little enough lies over it.
@@ -299,6 +301,10 @@ fn fit(layer: &Layer, frame: &Frame, canvas: Size) -> Option<(PxRect, Mapping)> 
     let turned = matches!(frame.rotation, Rotation::Clockwise90 | Rotation::Clockwise270);
     let (upright_w, upright_h) = if turned { (stored_h, stored_w) } else { (stored_w, stored_h) };
     let asked = layer.crop.unwrap_or(Rect::new(0.0, 0.0, upright_w as f32, upright_h as f32));
+    let Rect { x, y, width, height } = layer.rect;
+    if ![asked.x, asked.y, asked.width, asked.height, x, y, width, height].iter().all(|value| value.is_finite()) {
+        return None;
+    }
     let left = f64::from(asked.x).clamp(0.0, upright_w);
     let top = f64::from(asked.y).clamp(0.0, upright_h);
     let mut crop = [left, top, (f64::from(asked.width)).clamp(0.0, upright_w - left), f64::from(asked.height).clamp(0.0, upright_h - top)];

@@ -1,7 +1,9 @@
 //! Pictures and graphics on the device, kept while they are shown.
 
+use std::sync::Arc;
+
 use tl_base::{MediaTime, Size, SourceId};
-use tl_frame::Frame;
+use tl_frame::{Frame, Memory};
 
 use crate::OverlayImage;
 use crate::layout::{self, Spans};
@@ -19,6 +21,8 @@ struct Key {
     source: SourceId,
     seq: u64,
     capture: MediaTime,
+    /// Where the samples lie: a source that starts anew counts anew.
+    address: usize,
 }
 
 struct Entry<K> {
@@ -60,7 +64,11 @@ impl Textures {
 
     /// Planes for a frame, and whether its samples still have to be copied there.
     pub fn picture(&mut self, device: &wgpu::Device, frame: &Frame) -> (usize, bool) {
-        let key = Key { source: frame.source, seq: frame.seq, capture: frame.capture };
+        let address = match &frame.memory {
+            Memory::Cpu(planes) => Arc::as_ptr(planes).cast::<()>().addr(),
+            Memory::External(_, owner) => Arc::as_ptr(owner).cast::<()>().addr(),
+        };
+        let key = Key { source: frame.source, seq: frame.seq, capture: frame.capture, address };
         let shapes = [(1, wgpu::TextureFormat::R8Unorm), (2, wgpu::TextureFormat::R8Unorm), (2, wgpu::TextureFormat::R8Unorm)];
         find(&mut self.pictures, MAX_PICTURES, self.turn, key, frame.size, || {
             let textures = planes(device, frame.size, &shapes);

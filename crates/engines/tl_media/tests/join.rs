@@ -1,4 +1,5 @@
 //! Parts that differ become one film all the same.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 

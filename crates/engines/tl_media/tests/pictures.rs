@@ -1,4 +1,5 @@
 //! Pictures through encoder, file and decoder.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 
@@ -13,7 +14,7 @@ use tl_media::{Error, VideoDecoder, VideoEncoder, decode, file};
 use common::{CAMERA, HD, PATIENCE, SMALL, config, number, picture, units};
 
 fn decoder(codec: Codec) -> (VideoDecoder, mpsc::Receiver<Frame>) {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1_024);
     let config = decode::Video { source: CAMERA, codec, max_queue: 8 };
     let decoder = VideoDecoder::new(config, move |frame| sender.send(frame).unwrap_or_default()).expect("a decoder");
     (decoder, receiver)
@@ -55,7 +56,7 @@ fn a_decoded_picture_is_lent_and_may_be_kept() {
 
 #[test]
 fn a_key_comes_when_asked_and_the_grid_starts_anew() {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1_024);
     let encoder = VideoEncoder::new(config(SMALL), move |unit| sender.send(unit).unwrap_or_default()).expect("an encoder");
     assert!(["x264enc", "nvh264enc", "vah264enc", "openh264enc"].contains(&encoder.name()));
     let keys: Vec<u64> = (0..100)
@@ -69,8 +70,8 @@ fn a_key_comes_when_asked_and_the_grid_starts_anew() {
 
 #[test]
 fn a_busy_encoder_refuses_and_remembers_the_key() {
-    let (gate, gated) = mpsc::channel::<()>();
-    let (sender, receiver) = mpsc::channel();
+    let (gate, gated) = mpsc::sync_channel::<()>(1);
+    let (sender, receiver) = mpsc::sync_channel(1_024);
     let on_unit = move |unit: AccessUnit| {
         gated.recv_timeout(PATIENCE).unwrap_or_default();
         sender.send((unit.capture, unit.key)).unwrap_or_default();
@@ -130,8 +131,8 @@ fn only_keys_are_decoded_when_only_keys_are_wanted() {
 
 #[test]
 fn a_full_queue_drops_up_to_the_next_key() {
-    let (gate, gated) = mpsc::channel::<()>();
-    let (sender, frames) = mpsc::channel();
+    let (gate, gated) = mpsc::sync_channel::<()>(1);
+    let (sender, frames) = mpsc::sync_channel(1_024);
     let on_frame = move |frame: Frame| {
         gated.recv_timeout(PATIENCE).unwrap_or_default();
         sender.send(number(&frame)).unwrap_or_default();
@@ -270,4 +271,39 @@ fn untagged_small_pictures_are_taken_for_bt_601() {
     // Reordered pictures keep the time of their own unit; the last few stay inside a decoder that nobody ends.
     assert!(captures.len() + 4 >= total, "{} of {total}", captures.len());
     assert_eq!(captures, expected[..captures.len()]);
+}
+
+#[test]
+fn every_encoder_that_is_said_to_work_does() {
+    let found = tl_media::encoders();
+    assert_eq!(found.iter().map(|info| info.name.as_str()).collect::<Vec<_>>(), ["nvh264enc", "vah264enc", "x264enc", "openh264enc"]);
+    assert!(found.iter().any(|info| info.works), "{found:?}");
+    for info in found.iter().filter(|info| info.works && !info.hardware) {
+        let mut config = config(SMALL);
+        config.encoder = Some(info.name.clone());
+        let units = common::units_with(config, 0..65);
+        assert_eq!(units.iter().enumerate().filter(|(_, unit)| unit.key).map(|(at, _)| at).collect::<Vec<_>>(), [0, 60], "{}", info.name);
+        assert!(h264::Parameters::find(&units[60].data).is_some());
+        let (decoder, frames) = decoder(Codec::H264);
+        for (at, unit) in units.into_iter().enumerate() {
+            decoder.push(unit).expect("room");
+            assert_eq!(number(&frames.recv_timeout(PATIENCE).expect("at once")), at as u64, "{}", info.name);
+        }
+    }
+}
+
+#[test]
+fn vp8_is_decoded_one_for_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("source.webm");
+    let args =
+        ["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30:duration=1", "-c:v", "libvpx", "-deadline", "realtime", "-auto-alt-ref", "0"];
+    assert!(std::process::Command::new("ffmpeg").args(args).arg(&path).status().expect("ffmpeg runs").success());
+    let (decoder, frames) = decoder(Codec::Vp8);
+    for unit in file::read_access_units(&path).expect("units") {
+        decoder.push(unit.clone()).expect("room");
+        let frame = frames.recv_timeout(PATIENCE).expect("at once");
+        assert_eq!((frame.capture, frame.size), (unit.capture, Size::new(320, 240)));
+    }
+    assert_eq!(decoder.stats().decoded, 30);
 }

@@ -1,4 +1,5 @@
 //! Recordings: files that play whatever happens.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 
@@ -166,7 +167,10 @@ fn vp8_becomes_a_webm_that_plays_even_without_an_end() {
     let bytes = std::fs::read(path).expect("bytes");
     let torn = folder.path().join("torn.webm");
     std::fs::write(&torn, &bytes[..bytes.len() * 2 / 3]).expect("written");
-    let out = Command::new("ffprobe").args(["-v", "quiet", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]).arg(&torn).output();
+    let out = Command::new("ffprobe")
+        .args(["-v", "quiet", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
+        .arg(&torn)
+        .output();
     let frames: u32 = String::from_utf8(out.expect("ffprobe runs").stdout).expect("text").trim().trim_matches(',').parse().expect("a number");
     assert!((30..90).contains(&frames), "{frames}");
 }

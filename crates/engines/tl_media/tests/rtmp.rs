@@ -1,4 +1,5 @@
 //! Pushing to a real nginx with its RTMP module: restart, refusal, silence, a slow network, TLS.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 
@@ -35,7 +36,8 @@ struct Nginx {
 impl Nginx {
     /// None where nginx or its module is missing; the test says so.
     fn start() -> Option<Self> {
-        let module = ["/usr/lib/nginx/modules/ngx_rtmp_module.so", "/usr/share/nginx/modules/ngx_rtmp_module.so"].into_iter().find(|path| Path::new(path).exists());
+        let module =
+            ["/usr/lib/nginx/modules/ngx_rtmp_module.so", "/usr/share/nginx/modules/ngx_rtmp_module.so"].into_iter().find(|path| Path::new(path).exists());
         let Some(module) = module else {
             eprintln!("SKIPPED: nginx with its RTMP module is not installed");
             return None;
@@ -234,7 +236,11 @@ fn a_server_gets_what_was_pushed_and_a_restarted_one_gets_it_again() {
     server.kill();
     for file in &files {
         // A server that is killed in mid-write leaves half a picture; the whole ones before it count.
-        let streams = Command::new("ffprobe").args(["-v", "quiet", "-show_entries", "stream=codec_name,width,channels", "-of", "csv=p=0"]).arg(file).output().expect("ffprobe runs");
+        let streams = Command::new("ffprobe")
+            .args(["-v", "quiet", "-show_entries", "stream=codec_name,width,channels", "-of", "csv=p=0"])
+            .arg(file)
+            .output()
+            .expect("ffprobe runs");
         let streams = String::from_utf8_lossy(&streams.stdout).into_owned();
         assert!(streams.contains("h264,320") && streams.contains("aac,2"), "{streams}");
     }
@@ -265,7 +271,8 @@ fn a_dead_port_is_tried_again_and_stopped_quickly() {
     let port = free_port();
     let (push, events) = start(Secret::new(format!("rtmp://127.0.0.1:{port}/live/{KEY}")));
     let seen = events.wait("two attempts", PATIENCE, |events| count(events, |event| matches!(event, Event::Connecting)) >= 2);
-    let waits: Vec<_> = seen.iter().filter_map(|event| if let Event::Waiting { retry_in, reason } = event { Some((*retry_in, reason.clone())) } else { None }).collect();
+    let waits: Vec<_> =
+        seen.iter().filter_map(|event| if let Event::Waiting { retry_in, reason } = event { Some((*retry_in, reason.clone())) } else { None }).collect();
     assert!(waits[0].0 <= Duration::from_secs(2) && waits[0].1.contains("refused"), "{waits:?}");
     assert!(!format!("{seen:?}").contains(KEY));
     let asked = Instant::now();
@@ -389,7 +396,7 @@ fn carry(session: rustls::ServerConnection, front: TcpStream, mut back: TcpStrea
                     Err(_) => return false,
                 }
             }
-            to.flush().is_ok() || true
+            !matches!(to.flush(), Err(error) if error.kind() != std::io::ErrorKind::WouldBlock)
         }
         Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
     };

@@ -1,4 +1,5 @@
 //! Sound through encoders and decoders.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 

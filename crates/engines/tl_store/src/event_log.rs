@@ -208,7 +208,7 @@ mod tests {
             actor: "director".to_owned(),
             command_id: Some(format!("c{seq}")),
             schema_version: SCHEMA_VERSION,
-            fact: tl_show::Fact::SlateSet { on: seq % 2 == 0 },
+            fact: tl_show::Fact::SlateSet { on: seq.is_multiple_of(2) },
         }
     }
 

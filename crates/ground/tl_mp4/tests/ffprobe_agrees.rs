@@ -1,4 +1,5 @@
 //! FFmpeg reads what is written here, frame by frame, without a word of complaint.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 mod common;
 

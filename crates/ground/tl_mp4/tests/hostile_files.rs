@@ -1,4 +1,5 @@
 //! Boxes made to hurt: refused or cut off, quickly and in bounded memory.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! What a crash leaves is cut to its last whole fragment, and parts become one file.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 mod common;
 

@@ -108,7 +108,7 @@ impl Sound {
         let start = boundary.start as i64;
         while let Some((pts, _)) = self.held.front() {
             let ahead = origin.decode_time(*pts).saturating_sub(start);
-            if ahead >= -HALF_FRAME && ahead <= MAX_AHEAD {
+            if (-HALF_FRAME..=MAX_AHEAD).contains(&ahead) {
                 let missing = (ahead - HALF_FRAME).max(0).unsigned_abs().div_ceil(AAC_FRAME);
                 return u64::try_from(start + ahead).ok()?.checked_sub(missing * AAC_FRAME);
             }

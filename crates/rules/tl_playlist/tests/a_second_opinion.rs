@@ -1,4 +1,5 @@
 //! The npm package hls-parser, in strict mode, accepts what is written here; FFmpeg decodes what is packaged here.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 mod common;
 

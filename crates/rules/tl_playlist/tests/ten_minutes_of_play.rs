@@ -1,4 +1,5 @@
 //! A long programme, its pictures and sound in any order, looked at after every push.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Requests for what is there, for what comes next, for what is gone, and for nonsense.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so and stops")]
 
 mod common;
 

@@ -85,7 +85,9 @@ impl Show {
             }
             Action::SetScore { side, points } => self.set_score(*side, *points),
             Action::StartClock {} => self.start_clock(now),
-            Action::StopClock {} => Ok(self.set_clock(MatchClock { millis: self.clock.millis_at(now), since: now, running: false, ..self.clock }, self.clock.running)),
+            Action::StopClock {} => {
+                Ok(self.set_clock(MatchClock { millis: self.clock.millis_at(now), since: now, running: false, ..self.clock }, self.clock.running))
+            }
             Action::SetClock { millis } => {
                 if *millis > MAX_CLOCK_MS {
                     return Err(invalid("The clock goes up to 9:59:59; give at most 35,999,999 ms."));

@@ -3,7 +3,7 @@
 use tl_base::{MediaTime, SlotId};
 
 use crate::show::{Change, UNDO_DEPTH};
-use crate::{Fact, Side, Show, SourceState};
+use crate::{Fact, Show, Side, SourceState};
 
 /// Destinations remembered; settings hold far fewer, and a log from elsewhere must not grow the state.
 const MAX_DESTINATIONS: usize = 64;

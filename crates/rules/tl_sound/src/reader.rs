@@ -179,7 +179,9 @@ fn step_of(run: &Run) -> f64 {
 }
 
 fn new_resampler(rate_hz: u32) -> Option<Async<f32>> {
-    let parameters = SincInterpolationParameters::new(KERNEL, WindowFunction::BlackmanHarris2).oversampling_factor(OVERSAMPLING).interpolation(SincInterpolationType::Linear);
+    let parameters = SincInterpolationParameters::new(KERNEL, WindowFunction::BlackmanHarris2)
+        .oversampling_factor(OVERSAMPLING)
+        .interpolation(SincInterpolationType::Linear);
     let ratio = f64::from(SAMPLE_RATE_HZ) / f64::from(rate_hz);
     match Async::new_sinc(ratio, 1.02, &parameters, MAX_FRAMES, 2, FixedAsync::Output) {
         Ok(resampler) => Some(resampler),

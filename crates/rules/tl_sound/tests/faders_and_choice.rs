@@ -50,7 +50,13 @@ fn sound_follows_the_picture_in_20_ms() {
 
 #[test]
 fn each_choice_hears_its_sources() {
-    for (choice, expect) in [(Choice::Follow(None), 0.0), (Choice::Follow(Some(SlotId(1))), 0.2), (Choice::Fixed(SlotId(2)), 0.4), (Choice::Mix, 0.6), (Choice::Fixed(SlotId(9)), 0.0)] {
+    for (choice, expect) in [
+        (Choice::Follow(None), 0.0),
+        (Choice::Follow(Some(SlotId(1))), 0.2),
+        (Choice::Fixed(SlotId(2)), 0.4),
+        (Choice::Mix, 0.6),
+        (Choice::Fixed(SlotId(9)), 0.0),
+    ] {
         let (mut mixer, mut step) = two_sources();
         mixer.choose(choice);
         let last = (0..10).map(|tick| step(&mut mixer, tick).0).last().expect("ticks");
@@ -62,7 +68,12 @@ fn each_choice_hears_its_sources() {
 fn faders_move_without_a_click() {
     let (mut mixer, mut step) = two_sources();
     mixer.choose(Choice::Fixed(SlotId(1)));
-    let moves = [(20, Fader { gain_db: 6.0, ..Fader::default() }, 0.399), (40, Fader { muted: true, ..Fader::default() }, 0.0), (60, Fader { gain_db: -60.0, ..Fader::default() }, 0.000_2), (80, Fader::default(), 0.2)];
+    let moves = [
+        (20, Fader { gain_db: 6.0, ..Fader::default() }, 0.399),
+        (40, Fader { muted: true, ..Fader::default() }, 0.0),
+        (60, Fader { gain_db: -60.0, ..Fader::default() }, 0.000_2),
+        (80, Fader::default(), 0.2),
+    ];
     let mut whole = Vec::new();
     for (at, fader, expect) in moves {
         mixer.set(SlotId(1), fader);

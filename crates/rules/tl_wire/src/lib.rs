@@ -2,7 +2,16 @@
 //!
 //! This room refuses to decide anything: it names and carries.
 //!
+//! The twins stand in `ui/shared/src/generated/wire.ts`; a test fails when they are stale, `cargo xtask bless` refreshes them.
+//!
 //! Invariant: no secret is a field of anything here except [`JoinTicket`].
+//!
+//! ```
+//! use tl_wire::Command;
+//! let asked: Command = serde_json::from_str(r#"{"id": "7f", "command": {"type": "cut", "slot": 2}}"#)?;
+//! assert_eq!(asked.id, "7f");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 mod command;
 mod event;

@@ -41,7 +41,12 @@ fn actions() -> Vec<Action> {
     for action in &all {
         match action {
             Action::Cut { .. } | Action::Preview { .. } | Action::Take {} | Action::Mix { .. } | Action::SetTransition { .. } | Action::SetLayout { .. } => {}
-            Action::Slate { .. } | Action::SetTeam { .. } | Action::AddScore { .. } | Action::SetScore { .. } | Action::StartClock {} | Action::StopClock {} => {}
+            Action::Slate { .. }
+            | Action::SetTeam { .. }
+            | Action::AddScore { .. }
+            | Action::SetScore { .. }
+            | Action::StartClock {}
+            | Action::StopClock {} => {}
             Action::SetClock { .. } | Action::SetPeriod { .. } | Action::Graphic { .. } | Action::SetSound { .. } | Action::SetFader { .. } => {}
             Action::NameCamera { .. } | Action::Undo {} | Action::Destination { .. } | Action::EndSession {} => {}
         }
@@ -53,7 +58,14 @@ fn actions() -> Vec<Action> {
 fn facts() -> Vec<Fact> {
     let all = vec![
         Fact::EraOpened { era: EraId(2), wall_anchor: Wall(1_700_000_000_000_000), offset: MediaTime::from_secs(90) },
-        Fact::CutMade { from: None, to: Some(ONE), transition: TransitionKind::Dissolve, duration_ms: 500, by: "failover".into(), reason: "Camera 2 was lost.".into() },
+        Fact::CutMade {
+            from: None,
+            to: Some(ONE),
+            transition: TransitionKind::Dissolve,
+            duration_ms: 500,
+            by: "failover".into(),
+            reason: "Camera 2 was lost.".into(),
+        },
         Fact::NextChosen { slot: Some(TWO) },
         Fact::TransitionSet { kind: TransitionKind::Cut, duration_ms: 40 },
         Fact::LayoutSet { layout: Layout::Full },
@@ -83,7 +95,17 @@ fn facts() -> Vec<Fact> {
 
 fn event(seq: u64, fact: Fact) -> Event {
     let (media_time, wall) = (MediaTime::from_millis(12_345), Wall(1_700_000_000_123_456));
-    Event { seq, session: "s1".into(), era: EraId(1), media_time, wall, actor: "director".into(), command_id: Some("c7".into()), schema_version: SCHEMA_VERSION, fact }
+    Event {
+        seq,
+        session: "s1".into(),
+        era: EraId(1),
+        media_time,
+        wall,
+        actor: "director".into(),
+        command_id: Some("c7".into()),
+        schema_version: SCHEMA_VERSION,
+        fact,
+    }
 }
 
 #[test]

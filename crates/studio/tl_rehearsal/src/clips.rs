@@ -124,7 +124,7 @@ fn make_all(seed: u64, missing: &[&Clip], progress: &(dyn Fn(Progress) + Sync)) 
     let problem: Mutex<Option<Error>> = Mutex::new(None);
     let tick = |camera: u8| {
         let done = drawn.fetch_add(1, Ordering::Relaxed) + 1;
-        if done % 15 == 0 {
+        if done.is_multiple_of(15) {
             progress(Progress { what: format!("drawing camera {camera}"), share: 0.99 * done as f64 / total as f64 });
         }
     };

@@ -65,7 +65,6 @@ impl Error {
         move |source| Self::File { what, path, source }
     }
 
-
     pub(crate) fn media(what: &'static str) -> impl FnOnce(tl_media::Error) -> Self {
         move |error| Self::Media { what, message: error.to_string() }
     }

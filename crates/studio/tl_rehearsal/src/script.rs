@@ -85,7 +85,12 @@ impl Script {
     }
 
     fn colour_of_the_game(&mut self) -> Vec<Action> {
-        let words = |on: bool, title: &str, subtitle: &str| Action::Graphic { graphic: Graphic::LowerThird, on, title: Some(title.into()), subtitle: Some(subtitle.into()) };
+        let words = |on: bool, title: &str, subtitle: &str| Action::Graphic {
+            graphic: Graphic::LowerThird,
+            on,
+            title: Some(title.into()),
+            subtitle: Some(subtitle.into()),
+        };
         match self.count % 8 {
             1 => vec![words(true, "Riverside Lions v Harbour Bears", "Club league, round 7")],
             2 => vec![words(false, "", "")],
@@ -160,17 +165,25 @@ mod tests {
             let gap = (pair[1].at - pair[0].at).as_secs_f64();
             assert!((5.0..=8.0).contains(&gap), "{gap}");
         }
-        let targets: Vec<SlotId> = cues.iter().flat_map(|cue| &cue.actions).filter_map(|action| match action {
-            Action::Cut { slot } | Action::Preview { slot } => Some(*slot),
-            _ => None,
-        }).collect();
+        let targets: Vec<SlotId> = cues
+            .iter()
+            .flat_map(|cue| &cue.actions)
+            .filter_map(|action| match action {
+                Action::Cut { slot } | Action::Preview { slot } => Some(*slot),
+                _ => None,
+            })
+            .collect();
         assert_eq!(targets.len(), 60);
         assert!(targets.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]
     fn one_camera_or_none_is_no_trouble() {
-        assert!(Script::new(1, &[SlotId(4)]).take(5).all(|cue| cue.actions.iter().any(|action| matches!(action, Action::Cut { slot } | Action::Preview { slot } if *slot == SlotId(4)))));
+        assert!(
+            Script::new(1, &[SlotId(4)])
+                .take(5)
+                .all(|cue| cue.actions.iter().any(|action| matches!(action, Action::Cut { slot } | Action::Preview { slot } if *slot == SlotId(4))))
+        );
         assert_eq!(Script::new(1, &[]).take(5).count(), 5);
     }
 }

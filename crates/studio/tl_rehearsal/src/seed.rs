@@ -20,14 +20,14 @@ impl Seed {
     }
 
     /// The next 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
     }
 
     /// Evenly between 0 and 1, 1 excluded.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Evenly between `low` and `high`.
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn a_seed_repeats_itself_and_children_differ() {
         let (mut a, mut b) = (Seed::new(7), Seed::new(7));
-        assert_eq!((a.next(), a.next()), (b.next(), b.next()));
-        assert_eq!(a.child("clock").next(), Seed::new(7).child("clock").next());
-        assert_ne!(a.child("clock").next(), a.child("loss").next());
+        assert_eq!((a.bits(), a.bits()), (b.bits(), b.bits()));
+        assert_eq!(a.child("clock").bits(), Seed::new(7).child("clock").bits());
+        assert_ne!(a.child("clock").bits(), a.child("loss").bits());
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl Door {
 
     /// Offers a phone's pictures to a slot.
     pub(crate) fn join(&self, slot: SlotId, token: &Secret, offer: &str) -> Result<Joined, Refusal> {
-        let request = self.agent.post(format!("{}/whip/{slot}", self.base)).header("Authorization", format!("Bearer {}", token.expose())).content_type("application/sdp");
+        let request =
+            self.agent.post(format!("{}/whip/{slot}", self.base)).header("Authorization", format!("Bearer {}", token.expose())).content_type("application/sdp");
         let mut answer = request.send(offer).map_err(unreachable)?;
         let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let status = answer.status().as_u16();

@@ -67,10 +67,13 @@ fn the_same_seed_draws_the_same_picture_and_another_a_different_one() {
 /// A picture shrunk to 32 x 18 mean values in steps of 24: what stays the same when an edge moves by a pixel.
 fn coarse(frame: &Frame) -> Vec<u8> {
     let (width, all) = (frame.size.width as usize, luma(frame));
-    (0..18).flat_map(|row| (0..32).map(move |column| (row, column))).map(|(row, column)| {
-        let sum: usize = (0..40).flat_map(|y| (0..40).map(move |x| (x, y))).map(|(x, y)| usize::from(all[(row * 40 + y) * width + column * 40 + x])).sum();
-        (sum / 1_600) as u8
-    }).collect()
+    (0..18)
+        .flat_map(|row| (0..32).map(move |column| (row, column)))
+        .map(|(row, column)| {
+            let sum: usize = (0..40).flat_map(|y| (0..40).map(move |x| (x, y))).map(|(x, y)| usize::from(all[(row * 40 + y) * width + column * 40 + x])).sum();
+            (sum / 1_600) as u8
+        })
+        .collect()
 }
 
 #[test]

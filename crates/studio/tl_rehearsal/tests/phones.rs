@@ -73,6 +73,15 @@ fn phones_join_and_their_pictures_carry_their_true_time() {
                 (picture.wall.0 - captured.0) as f64 / 1e3
             })
             .collect();
+        let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        println!(
+            "{slot}: |error| p50 {:.2} ms, p95 {:.2} ms, max {:.2} ms of {}",
+            sizes[sizes.len() / 2],
+            sizes[sizes.len() * 95 / 100],
+            sizes[sizes.len() - 1],
+            sizes.len()
+        );
         let within = errors.iter().filter(|error| error.abs() < 15.0).count();
         assert!(within * 100 >= errors.len() * 95, "{slot}: {errors:?}");
         assert!(studio.sounds(slot) > 100, "sound comes too");

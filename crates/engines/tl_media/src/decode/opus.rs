@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-
 use tl_base::{MediaTime, SAMPLE_RATE_HZ, SourceId};
 use tl_frame::{AccessUnit, AudioBlock, Codec};
 
@@ -41,14 +40,8 @@ impl OpusDecoder {
         set(&decoder, "max-errors", "-1");
         let caps = gst::Caps::builder("audio/x-opus").field("channel-mapping-family", 0).field("channels", 2).field("rate", SAMPLE_RATE_HZ as i32);
         let out_caps = gst::Caps::builder("audio/x-raw").field("rate", SAMPLE_RATE_HZ as i32).field("channels", 2).build();
-        let plan = Plan {
-            what: "Opus decoder",
-            caps: caps.build(),
-            elements: vec![decoder],
-            out_caps: Some(out_caps),
-            max_buffers: MAX_QUEUE as u64,
-            block: false,
-        };
+        let plan =
+            Plan { what: "Opus decoder", caps: caps.build(), elements: vec![decoder], out_caps: Some(out_caps), max_buffers: MAX_QUEUE as u64, block: false };
         let pending = Arc::new(Mutex::new(Pending::default()));
         let known = Arc::clone(&pending);
         let line = Line::start(plan, move |sample| {

@@ -100,7 +100,8 @@ impl VideoDecoder {
         };
         let shared = Arc::new(shared);
         let line = Some(start_line(&config, &shared)?);
-        let state = State { line, failed_at: None, next_stamp: 0, needs_key: true, only_keys: false, reference: gst::Caps::new_empty_simple("timestamp/x-unit") };
+        let state =
+            State { line, failed_at: None, next_stamp: 0, needs_key: true, only_keys: false, reference: gst::Caps::new_empty_simple("timestamp/x-unit") };
         Ok(Self { config, shared, state: Mutex::new(state) })
     }
 

@@ -118,14 +118,7 @@ pub(crate) fn configure_x264(encoder: &gst::Element, config: &Video) {
 fn try_out(name: &str) -> Result<(), Error> {
     init()?;
     let size = Size::new(320, 192);
-    let config = Video {
-        source: NOBODY,
-        size,
-        rate: Rate::FPS_30,
-        bitrate_bps: 300_000,
-        gop: MediaTime::from_secs(2),
-        encoder: Some(name.to_owned()),
-    };
+    let config = Video { source: NOBODY, size, rate: Rate::FPS_30, bitrate_bps: 300_000, gop: MediaTime::from_secs(2), encoder: Some(name.to_owned()) };
     let (sender, receiver) = mpsc::sync_channel(4);
     let encoder = VideoEncoder::new(config, move |unit| {
         if sender.try_send(unit.key).is_err() {

@@ -91,7 +91,7 @@ impl VideoEncoder {
     fn start(config: Video, format: PixelFormat, block: bool, on_unit: Arc<Mutex<dyn FnMut(AccessUnit) + Send>>) -> Result<Self, Error> {
         init()?;
         let size = config.size;
-        if size.short_side() < 16 || size.long_side() > 4_096 || size.width % 2 != 0 || size.height % 2 != 0 {
+        if size.short_side() < 16 || size.long_side() > 4_096 || !size.width.is_multiple_of(2) || !size.height.is_multiple_of(2) {
             return Err(Error::Unsupported(format!("encoding pictures of {}x{}", size.width, size.height)));
         }
         let names = choice::candidates(config.encoder.as_deref());
@@ -166,7 +166,14 @@ impl VideoEncoder {
 
 type OnUnit = Arc<Mutex<dyn FnMut(AccessUnit) + Send>>;
 
-fn start_line(config: &Video, name: &str, format: PixelFormat, block: bool, shared: &Arc<Mutex<Shared>>, on_unit: OnUnit) -> Result<(gst::Element, Line), Error> {
+fn start_line(
+    config: &Video,
+    name: &str,
+    format: PixelFormat,
+    block: bool,
+    shared: &Arc<Mutex<Shared>>,
+    on_unit: OnUnit,
+) -> Result<(gst::Element, Line), Error> {
     let encoder = element(name)?;
     choice::configure(&encoder, name, config);
     let fraction = gst::Fraction::new(i32::try_from(config.rate.num).unwrap_or(30), i32::try_from(config.rate.den).unwrap_or(1));
@@ -200,7 +207,7 @@ fn unit_of(source: SourceId, rate: Rate, sample: gst::Sample, shared: &Mutex<Sha
     let is_it = |entry: &Pending| rate.tick_start(entry.stamp).nanos().unsigned_abs().abs_diff(since.nseconds()) < 1_000_000;
     let at = shared.pending.iter().position(is_it)?;
     // What stands in front was skipped by the encoder.
-    let pending = shared.pending.drain(..=at).last()?;
+    let pending = shared.pending.drain(..=at).next_back()?;
     if key {
         if let Some(found) = h264::Parameters::find(&data) {
             if shared.parameters.as_ref().is_some_and(|old| *old != found) {

@@ -58,10 +58,10 @@ pub(crate) fn read(
     let taken = std::sync::Mutex::new(Vec::new());
     reader.connect_pad_added(move |_, pad| {
         let Some(pipeline) = weak.upgrade() else { return };
-        if let Err(error) = attach(&pipeline, pad, &branch, &taken, &sender) {
-            if failures.try_send(Err(error)).is_err() {
-                tracing::debug!("a reader's caller already left");
-            }
+        if let Err(error) = attach(&pipeline, pad, &branch, &taken, &sender)
+            && failures.try_send(Err(error)).is_err()
+        {
+            tracing::debug!("a reader's caller already left");
         }
     });
 

@@ -82,7 +82,18 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_refused_and_not_repeated() {
-        for url in ["", "http://a/live/sesame", "rtmp://a/sesame", "rtmp://a/live/", "rtmp:///live/sesame", "rtmp://a:0/live/sesame", "rtmp://a:x/live/sesame", "rtmp://me:sesame@a/live/x", "rtmp://[::1/live/sesame", "rtmp://a/li ve/sesame"] {
+        for url in [
+            "",
+            "http://a/live/sesame",
+            "rtmp://a/sesame",
+            "rtmp://a/live/",
+            "rtmp:///live/sesame",
+            "rtmp://a:0/live/sesame",
+            "rtmp://a:x/live/sesame",
+            "rtmp://me:sesame@a/live/x",
+            "rtmp://[::1/live/sesame",
+            "rtmp://a/li ve/sesame",
+        ] {
             let reason = Address::parse(url).expect_err(url);
             assert!(!reason.contains("sesame"));
         }

@@ -126,7 +126,10 @@ mod tests {
             Value::string("onStatus"),
             Value::Number(4.0),
             Value::Null,
-            Value::Object(vec![("level".to_owned(), Value::string("error")), ("inner".to_owned(), Value::Object(vec![("on".to_owned(), Value::Boolean(true))]))]),
+            Value::Object(vec![
+                ("level".to_owned(), Value::string("error")),
+                ("inner".to_owned(), Value::Object(vec![("on".to_owned(), Value::Boolean(true))])),
+            ]),
         ];
         assert_eq!(read(&write(&values)), values);
     }

@@ -10,6 +10,7 @@ use tl_frame::{AccessUnit, Codec, h264};
 
 use crate::rtmp::address::Address;
 use crate::rtmp::amf::{self, Value};
+use crate::rtmp::answer::{Answer, answer_of, refusal, said};
 use crate::rtmp::chunk::{self, Message, OUT_CHUNK, Reader, kind};
 use crate::rtmp::flv;
 use crate::rtmp::transport::{Transport, end_of};
@@ -42,14 +43,6 @@ pub(super) enum End {
     Refused(String),
     /// The server hung up on our stream's name without a word, which most do on a wrong key.
     HungUp,
-}
-
-/// What the server has said since it was asked last.
-#[derive(Debug, PartialEq)]
-enum Answer {
-    Result { transaction: f64, values: Vec<Value> },
-    Error { transaction: f64, values: Vec<Value> },
-    Status { level: String, code: String, description: String },
 }
 
 /// A connection to a server.
@@ -154,10 +147,10 @@ impl<'a> Client<'a> {
     fn turn(&mut self, has_audio: bool) -> Result<(), End> {
         self.pump()?;
         while let Some(answer) = self.answer()? {
-            if let Answer::Status { level, code, description } = answer
+            if let Answer::Status { level, code } = answer
                 && level == "error"
             {
-                return Err(End::Refused(said(&code, &description)));
+                return Err(End::Refused(said(&code)));
             }
         }
         if self.ended {
@@ -275,7 +268,7 @@ impl<'a> Client<'a> {
                 match answer {
                     Answer::Result { transaction, values } if transaction == wanted => return Ok(values),
                     Answer::Error { transaction, values } if transaction == wanted => return Err(End::Refused(refusal(&values))),
-                    Answer::Status { level, code, description } if level == "error" => return Err(End::Refused(said(&code, &description))),
+                    Answer::Status { level, code } if level == "error" => return Err(End::Refused(said(&code))),
                     _ => {}
                 }
             }
@@ -294,7 +287,7 @@ impl<'a> Client<'a> {
             while let Some(answer) = self.answer()? {
                 match answer {
                     Answer::Status { code, .. } if code == "NetStream.Publish.Start" => return Ok(()),
-                    Answer::Status { level, code, description } if level == "error" => return Err(End::Refused(said(&code, &description))),
+                    Answer::Status { level, code } if level == "error" => return Err(End::Refused(said(&code))),
                     Answer::Error { transaction: 5.0, values } => return Err(End::Refused(refusal(&values))),
                     _ => {}
                 }
@@ -431,38 +424,4 @@ impl<'a> Client<'a> {
         }
         chunk::write(&mut self.out, chunk_stream, &Message { kind, stream: self.stream, timestamp, payload }, OUT_CHUNK);
     }
-}
-
-fn answer_of(values: Vec<Value>) -> Option<Answer> {
-    let name = values.first()?.text()?.to_owned();
-    let transaction = values.get(1).and_then(Value::number).unwrap_or(0.0);
-    match name.as_str() {
-        "_result" => Some(Answer::Result { transaction, values: values.into_iter().skip(2).collect() }),
-        "_error" => Some(Answer::Error { transaction, values: values.into_iter().skip(2).collect() }),
-        "onStatus" => {
-            let info = values.iter().find(|value| value.get("code").is_some())?;
-            let member = |name| info.get(name).and_then(Value::text).unwrap_or_default().to_owned();
-            Some(Answer::Status { level: member("level"), code: member("code"), description: member("description") })
-        }
-        _ => None,
-    }
-}
-
-fn refusal(values: &[Value]) -> String {
-    let info = values.iter().find(|value| value.get("code").is_some());
-    let member = |name| info.and_then(|info| info.get(name)).and_then(Value::text).unwrap_or_default();
-    said(member("code"), member("description"))
-}
-
-/// A server's code, without its description: some servers repeat the stream's name in it.
-fn said(code: &str, _description: &str) -> String {
-    let known = match code {
-        "NetStream.Publish.BadName" => "the server does not take this stream key, or somebody already uses it",
-        "NetStream.Publish.Denied" | "NetStream.Publish.Unauthorized" => "the server does not allow this stream key",
-        "NetConnection.Connect.Rejected" => "the server rejected the connection",
-        "NetConnection.Connect.InvalidApp" => "the server does not know this application",
-        _ => "the server said no",
-    };
-    let code: String = code.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '.').take(64).collect();
-    if code.is_empty() { known.to_owned() } else { format!("{known} ({code})") }
 }

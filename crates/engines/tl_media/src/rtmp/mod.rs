@@ -5,6 +5,7 @@
 
 mod address;
 mod amf;
+mod answer;
 mod chunk;
 mod client;
 mod flv;

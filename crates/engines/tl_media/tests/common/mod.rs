@@ -68,7 +68,7 @@ pub fn units(size: Size, numbers: impl IntoIterator<Item = u64>) -> Vec<AccessUn
 
 pub fn units_with(config: encode::Video, numbers: impl IntoIterator<Item = u64>) -> Vec<AccessUnit> {
     let size = config.size;
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1_024);
     let encoder = VideoEncoder::new(config, move |unit| sender.send(unit).expect("the test listens")).expect("an encoder");
     let each = numbers.into_iter().map(|number| {
         encoder.push(picture(number, size), false).expect("room");

@@ -134,7 +134,7 @@ impl<'t, 'v> Section<'_, 't, 'v> {
     /// A number of pixels, even.
     pub(super) fn even(&mut self, key: &str, range: RangeInclusive<i64>, default: u32) -> u32 {
         let number = self.whole(key, range, default);
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             return number;
         }
         self.problem(key, format!("{number} is odd; pictures need even sides, using {}", number - 1));

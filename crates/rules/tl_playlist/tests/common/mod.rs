@@ -98,7 +98,7 @@ pub struct Viewer {
     version: u64,
     before: HashMap<&'static str, String>,
     /// The newest whole segment of each rendition that was checked, to see that the next one continues it.
-    checked: HashMap<&'static str, (u64, Vec<u8>, Vec<Vec<u8>>)>,
+    checked: HashMap<&'static str, (u64, Vec<u8>)>,
     has_audio: bool,
     /// Rules that this test breaks on purpose.
     pub tolerates: &'static [&'static str],
@@ -174,19 +174,19 @@ impl Viewer {
         let whole = finished.body.concat();
         assert_eq!(body(&self.presentation, &finished.name, "").as_ref(), Some(&whole));
         let parts: Vec<Vec<u8>> = (0..).map_while(|part| body(&self.presentation, &format!("{folder}/s{msn}.p{part}.m4s"), "")).collect();
-        let before = self.checked.insert(path, (msn, whole.clone(), parts.clone()));
+        let before = self.checked.insert(path, (msn, whole.clone()));
         let borrowed: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         let this = Chunks { uri: name, whole: &whole, parts: &borrowed };
         let mut chunks = Vec::new();
         let before_name = format!("s{}.m4s", msn - 1);
-        if let Some((before_msn, before_whole, _)) = &before {
+        if let Some((before_msn, before_whole)) = &before {
             assert_eq!(before_msn + 1, msn, "{path}");
             chunks.push(Chunks { uri: &before_name, whole: before_whole, parts: &[] });
         }
         chunks.push(this);
         none(&conformance::segments(&playlist, &init, &chunks), &playlist);
         if folder == "a0"
-            && let Some((video_msn, video, _)) = self.checked.get("v0/media.m3u8").filter(|(video, ..)| *video == msn)
+            && let Some((video_msn, video)) = self.checked.get("v0/media.m3u8").filter(|(video, _)| *video == msn)
         {
             let video_playlist = text(&self.presentation, "v0/media.m3u8", "").expect("there");
             let map = map_of(&video_playlist, &format!("s{video_msn}.m4s"));

@@ -1,9 +1,10 @@
 //! What may go on air, and what follows what.
 
-use crate::stage::Stage;
 use tl_base::EraId;
 use tl_show::RefusalKind::{Conflict, Invalid};
 use tl_show::{Fact, SourceState, TransitionKind};
+
+use crate::stage::Stage;
 
 #[test]
 fn a_cut_puts_a_camera_on_air() {
@@ -23,7 +24,11 @@ fn take_and_mix_swap_live_and_next() {
     stage.on_air(Some(1), Some(2)).ask(r#"{"type":"take"}"#);
     stage.on_air(Some(2), Some(1)).ask(r#"{"type":"mix","kind":"wipe","duration_ms":700}"#);
     stage.on_air(Some(1), Some(2));
-    let cut = stage.log.iter().rev().find_map(|(fact, _)| if let Fact::CutMade { transition, duration_ms, .. } = fact { Some((*transition, *duration_ms)) } else { None });
+    let cut = stage
+        .log
+        .iter()
+        .rev()
+        .find_map(|(fact, _)| if let Fact::CutMade { transition, duration_ms, .. } = fact { Some((*transition, *duration_ms)) } else { None });
     assert_eq!(cut, Some((TransitionKind::Wipe, 700)));
     stage.ask(r#"{"type":"set_transition","kind":"dip","duration_ms":40}"#);
     stage.ask(r#"{"type":"mix"}"#);

@@ -1,8 +1,9 @@
 //! Score, clock, teams and graphics, and taking them back.
 
-use crate::stage::Stage;
 use tl_show::RefusalKind::{Conflict, Invalid};
 use tl_show::{Fact, Graphic, Side};
+
+use crate::stage::Stage;
 
 const GOAL: &str = r#"{"type":"add_score","side":"home","points":1}"#;
 const UNDO: &str = r#"{"type":"undo"}"#;
@@ -112,7 +113,8 @@ fn only_the_last_hundred_changes_can_be_taken_back() {
 #[test]
 fn words_are_short_plain_lines() {
     let mut stage = Stage::with_cameras(1);
-    let team = |name: &str, short: &str, colour: &str| serde_json::json!({"type":"set_team","side":"home","name":name,"short":short,"colour":colour}).to_string();
+    let team =
+        |name: &str, short: &str, colour: &str| serde_json::json!({"type":"set_team","side":"home","name":name,"short":short,"colour":colour}).to_string();
     stage.ask(&team("Kölner Haie Ü15", "KÖLN", "#FFFFFF"));
     assert_eq!(stage.show.team(Side::Home).colour, "#ffffff");
     stage.refuse(&team(&"x".repeat(41), "X", "#000000"), Invalid, "40 characters");

@@ -38,7 +38,13 @@ impl<W: Fn(f64) -> f32> Card<W> {
         let first = self.block * self.frames as i64;
         self.block += 1;
         let samples: Arc<[f32]> = (first..first + self.frames as i64).map(|n| (self.wave)(self.time_of(n))).collect();
-        AudioBlock { source: self.source, capture: MediaTime::from_secs_f64(self.time_of(first)) + self.stamp_offset, rate_hz: self.rate_hz, channels: 1, samples }
+        AudioBlock {
+            source: self.source,
+            capture: MediaTime::from_secs_f64(self.time_of(first)) + self.stamp_offset,
+            rate_hz: self.rate_hz,
+            channels: 1,
+            samples,
+        }
     }
 
     /// Pushes blocks until all up to `until` seconds was sent.

@@ -15,7 +15,14 @@ const SAME_RUN_TICKS: u64 = 900;
 /// Two pictures at the programme's rate, microseconds: a camera that captured nothing for longer is not at rate.
 const TWO_PERIODS_US: i64 = 66_667;
 
-pub(crate) fn program(ledger: &Ledger, ticks: &[Tick], truth: &Truth, skews: &Skews, readings: &[Reading], span: (Option<MediaTime>, Option<MediaTime>)) -> ProgramReport {
+pub(crate) fn program(
+    ledger: &Ledger,
+    ticks: &[Tick],
+    truth: &Truth,
+    skews: &Skews,
+    readings: &[Reading],
+    span: (Option<MediaTime>, Option<MediaTime>),
+) -> ProgramReport {
     let mut report = ProgramReport::default();
     let encoded = ticks.iter().filter(|tick| tick.done_wall_us.is_some()).count() as u64;
     if let (Some(first), Some(last)) = (ticks.first(), ticks.last()) {

@@ -14,7 +14,13 @@ const ANCHOR_US: i64 = 1_000_000_000;
 /// the light.
 fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
     let truth = Truth::from_records((1..=2_u16).flat_map(|slot| {
-        (0..300_i64).map(move |n| Record { camera: slot as u8, slot: SlotId(slot), frame: Some(n as u16), wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot) * 2_000), seq: n as u64 })
+        (0..300_i64).map(move |n| Record {
+            camera: slot as u8,
+            slot: SlotId(slot),
+            frame: Some(n as u16),
+            wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot) * 2_000),
+            seq: n as u64,
+        })
     }));
     let estimated = |slot: u16, n: i64| MediaTime::from_micros(n * PERIOD_US + i64::from(slot) * 2_000 + 4_000);
     let ticks = (0..300_u64).map(|n| {
@@ -38,7 +44,14 @@ fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
         recordings: Vec::new(),
     };
     let shown = |at: MediaTime, camera: u8, frame: u16| Shown { at, code: Some((camera, frame)), luma: 120.0, flash: frame % 150 == 60 };
-    let part = |shown: Vec<Shown>, clicks: Vec<MediaTime>| PartReading { path: PathBuf::from("/x.mp4"), shown, clicks, seconds: 10.0, size: Some(tl_base::Size::new(1280, 720)), problem: None };
+    let part = |shown: Vec<Shown>, clicks: Vec<MediaTime>| PartReading {
+        path: PathBuf::from("/x.mp4"),
+        shown,
+        clicks,
+        seconds: 10.0,
+        size: Some(tl_base::Size::new(1280, 720)),
+        problem: None,
+    };
     let mut readings: Vec<Reading> = (1..=2_u16)
         .map(|slot| Reading {
             source: Some(SlotId(slot)),
@@ -51,7 +64,14 @@ fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
         .collect();
     let programme: Vec<Shown> = ledger.ticks.iter().map(|tick| shown(tick.pts, tick.source.map_or(0, |slot| slot.0 as u8), tick.tick as u16)).collect();
     let clicks = programme.iter().filter(|shown| shown.flash).map(|shown| shown.at + MediaTime::from_millis(12)).collect();
-    readings.push(Reading { source: None, kind: "programme".into(), path: PathBuf::from("/p.mp4"), parts: vec![part(programme, clicks)], seconds: 10.0, playable: true });
+    readings.push(Reading {
+        source: None,
+        kind: "programme".into(),
+        path: PathBuf::from("/p.mp4"),
+        parts: vec![part(programme, clicks)],
+        seconds: 10.0,
+        playable: true,
+    });
     (Input { summary: Some(Summary { seed: 1, ..Summary::default() }), ..Input::default() }, ledger, truth, readings)
 }
 
@@ -92,7 +112,15 @@ fn missing_repeated_and_black_ticks_are_counted() {
 #[test]
 fn a_camera_that_stopped_by_itself_is_not_counted_as_repeated() {
     let (input, mut ledger, truth, readings) = run();
-    let truth = Truth::from_records(truth.slots().into_iter().flat_map(|slot| (0..100_i64).map(move |n| Record { camera: slot.0 as u8, slot, frame: Some(n as u16), wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot.0) * 2_000), seq: n as u64 })));
+    let truth = Truth::from_records(truth.slots().into_iter().flat_map(|slot| {
+        (0..100_i64).map(move |n| Record {
+            camera: slot.0 as u8,
+            slot,
+            frame: Some(n as u16),
+            wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot.0) * 2_000),
+            seq: n as u64,
+        })
+    }));
     let last = ledger.ticks[99].capture;
     for tick in &mut ledger.ticks[100..120] {
         tick.capture = last;
@@ -117,7 +145,10 @@ fn a_dead_camera_left_by_itself_tells_how_fast() {
 fn without_truth_nothing_is_invented() {
     let (_, ledger, _, readings) = run();
     let report = join(&Input::default(), &ledger, &Truth::default(), &readings);
-    assert_eq!((report.skew_ms, report.pair_skew_ms, report.latency_ms.phone_to_program, report.director.action_in_frame, report.seed), (None, None, None, None, None));
+    assert_eq!(
+        (report.skew_ms, report.pair_skew_ms, report.latency_ms.phone_to_program, report.director.action_in_frame, report.seed),
+        (None, None, None, None, None)
+    );
     assert_eq!(report.program.frames, Some(300));
     let empty = join(&Input::default(), &Ledger::default(), &Truth::default(), &[]);
     assert_eq!((empty.program.frames, empty.seconds), (None, 0.0));

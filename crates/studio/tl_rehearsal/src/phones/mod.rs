@@ -61,7 +61,8 @@ impl Fleet {
         let seed = Seed::new(options.seed);
         let count = options.phones.len();
         let phones = options.phones.iter().enumerate().zip(loaded.iter().cycle());
-        let phones: Vec<Phone> = phones.map(|((index, ticket), (clip, media))| Phone::new(index, ticket, clip, Arc::clone(media), &seed, started, options)).collect();
+        let phones: Vec<Phone> =
+            phones.map(|((index, ticket), (clip, media))| Phone::new(index, ticket, clip, Arc::clone(media), &seed, started, options)).collect();
         let stop = Arc::new(AtomicBool::new(false));
         let joined = Arc::new(AtomicUsize::new(0));
         // Each phone has at most one wish open.

@@ -69,7 +69,7 @@ impl Phone {
     pub(crate) fn new(index: usize, ticket: &PhoneTicket, clip: &Clip, media: Arc<Loaded>, seed: &Seed, started: (Instant, Wall), options: &Options) -> Self {
         let mut chance = seed.child(&format!("phone {}", ticket.slot));
         let clock = PhoneClock::random(&mut chance, started.1);
-        let healthy = Impairment { jitter_ms: LAN_JITTER_MS, delay_ms: 0.5, seed: chance.next(), ..Impairment::default() };
+        let healthy = Impairment { jitter_ms: LAN_JITTER_MS, delay_ms: 0.5, seed: chance.bits(), ..Impairment::default() };
         Self {
             index,
             slot: ticket.slot,
@@ -100,7 +100,8 @@ impl Phone {
     /// The studio's answer to the offer.
     pub(crate) fn answered(&mut self, result: Result<Joined, Refusal>, now: Instant) {
         let State::Asked(mut publisher) = std::mem::replace(&mut self.state, State::Waiting(now)) else { return };
-        let taken = result.map_err(|refusal| refusal.to_string()).and_then(|joined| publisher.accept(&joined.sdp).map(|()| joined).map_err(|error| error.to_string()));
+        let taken =
+            result.map_err(|refusal| refusal.to_string()).and_then(|joined| publisher.accept(&joined.sdp).map(|()| joined).map_err(|error| error.to_string()));
         match taken {
             Ok(joined) => self.state = State::Connecting(publisher, joined, now + CONNECTING),
             Err(why) => self.try_later(now, &why),
@@ -204,14 +205,28 @@ impl Phone {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of the live state, taken apart by the caller")]
-    fn send(&mut self, mut publisher: Box<Publisher>, joined: Joined, mut sending: Box<Sending>, mut heard: Heard, look: Look, now: Instant, secs: f64, truth: &mut Writer) -> Result<Instant, Error> {
+    fn send(
+        &mut self,
+        mut publisher: Box<Publisher>,
+        joined: Joined,
+        mut sending: Box<Sending>,
+        mut heard: Heard,
+        look: Look,
+        now: Instant,
+        secs: f64,
+        truth: &mut Writer,
+    ) -> Result<Instant, Error> {
         let Self { clock, camera, slot, seq, media, chance, .. } = self;
         sending.capture(secs, look, media, chance, &mut |at, frame| {
             *seq += 1;
             Record { camera: *camera, slot: *slot, frame, wall_us: clock.wall(at), seq: *seq }
         });
         while let Some(parcel) = sending.pop(secs) {
-            let sent = if parcel.record.is_some() { publisher.send_video(&parcel.unit, parcel.capture_ns) } else { publisher.send_audio(&parcel.unit, parcel.capture_ns) };
+            let sent = if parcel.record.is_some() {
+                publisher.send_video(&parcel.unit, parcel.capture_ns)
+            } else {
+                publisher.send_audio(&parcel.unit, parcel.capture_ns)
+            };
             match (sent, parcel.record) {
                 (Ok(()), Some(record)) => {
                     self.frames += 1;

@@ -121,7 +121,17 @@ impl Sending {
 
 fn sound_unit(packet: &Bytes) -> AccessUnit {
     let zero = MediaTime::ZERO;
-    AccessUnit { source: tl_base::SlotId(0), codec: Codec::Opus, config_id: ConfigId(0), capture: zero, pts: zero, dts: zero, arrival: zero, key: true, data: packet.clone() }
+    AccessUnit {
+        source: tl_base::SlotId(0),
+        codec: Codec::Opus,
+        config_id: ConfigId(0),
+        capture: zero,
+        pts: zero,
+        dts: zero,
+        arrival: zero,
+        key: true,
+        data: packet.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) struct Light {
 impl World {
     /// Paints the textures; none when there is no memory for them.
     pub(crate) fn new(seed: &Seed, letters: &super::text::Type) -> Option<Self> {
-        Some(Self { ice: texture::ice(seed, letters)?, boards: texture::boards(letters)?, salt: seed.child("crowd").next() as u32 })
+        Some(Self { ice: texture::ice(seed, letters)?, boards: texture::boards(letters)?, salt: seed.child("crowd").bits() as u32 })
     }
 
     /// What a camera sees in a direction.
@@ -200,8 +200,8 @@ impl World {
 /// Winter coats: many dark, some bright, some in the club's colour.
 fn coat(chance: f32) -> Rgb {
     const COATS: [u32; 14] = [
-        0x1f_25_30, 0x2c_35_44, 0x39_30_2c, 0x4a_52_5e, 0x1d_3b_63, 0x26_4f_86, 0x7b_25_30, 0x9c_9f_a6, 0x2f_5a_48, 0xc9_cc_d2, 0xd2_94_1c, 0x53_3c_6e, 0x8a_5a_3c,
-        0x33_3a_46,
+        0x1f_25_30, 0x2c_35_44, 0x39_30_2c, 0x4a_52_5e, 0x1d_3b_63, 0x26_4f_86, 0x7b_25_30, 0x9c_9f_a6, 0x2f_5a_48, 0xc9_cc_d2, 0xd2_94_1c, 0x53_3c_6e,
+        0x8a_5a_3c, 0x33_3a_46,
     ];
     let place = chance * COATS.len() as f32;
     let colour = COATS.get(place as usize).copied().unwrap_or(0x2c_35_44);

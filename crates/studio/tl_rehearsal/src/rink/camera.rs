@@ -95,7 +95,7 @@ impl Camera {
             focal_px: width as f32 / 2.0 / half_view.tan(),
             centre_px: (width as f32 / 2.0, height as f32 / 2.0),
             // Whole turns in ten seconds, so that the loop closes.
-            sway: [1.0, 2.0, 5.0, 11.0].map(|turns| (turns, near(1.0) * 1.6 / (1.0 + turns * 0.45), near(3.14))),
+            sway: [1.0, 2.0, 5.0, 11.0].map(|turns| (turns, near(1.0) * 1.6 / (1.0 + turns * 0.45), near(std::f64::consts::PI))),
         }
     }
 

@@ -257,10 +257,6 @@ fn over(pixel: &mut [f32; 4], colour: Rgb, lit: f32, coverage: f32) {
     let [r, g, b] = colour;
     let rest = 1.0 - coverage;
     let [pr, pg, pb, pa] = *pixel;
-    *pixel = [
-        pr * rest + (r * lit).min(1.0) * coverage,
-        pg * rest + (g * lit).min(1.0) * coverage,
-        pb * rest + (b * lit).min(1.0) * coverage,
-        pa * rest + coverage,
-    ];
+    *pixel =
+        [pr * rest + (r * lit).min(1.0) * coverage, pg * rest + (g * lit).min(1.0) * coverage, pb * rest + (b * lit).min(1.0) * coverage, pa * rest + coverage];
 }

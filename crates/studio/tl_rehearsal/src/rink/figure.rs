@@ -108,10 +108,10 @@ pub(crate) fn draw(canvas: &mut Canvas, camera: &Camera, person: &Person, stance
     let number_depth = seen(surface).map_or(0.0, |at| at.depth - 0.04);
     let mut number = number.filter(|_| face.dot(to_eye) > 0.25);
     for (deep, a, b, limb) in limbs {
-        if deep < number_depth {
-            if let Some(mask) = number.take() {
-                put_number(canvas, camera, &body, mask, surface, face, shift);
-            }
+        if deep < number_depth
+            && let Some(mask) = number.take()
+        {
+            put_number(canvas, camera, &body, mask, surface, face, shift);
         }
         let (ra, rb) = (limb.radii.0 * a.scale, limb.radii.1 * b.scale);
         canvas.limb(End { x: a.x, y: a.y, radius: ra }, End { x: b.x, y: b.y, radius: rb }, limb.colour);
@@ -125,8 +125,7 @@ fn put_number(canvas: &mut Canvas, camera: &Camera, body: &Body<'_>, mask: &Mask
     let right = face.cross(body.spine).unit() * -1.0;
     let half_height = 0.15;
     let half_width = half_height * mask.width as f32 / mask.height.max(1) as f32;
-    let (Some(centre), Some(aside), Some(below)) =
-        (camera.project(at), camera.project(at + right * half_width), camera.project(at - body.spine * half_height))
+    let (Some(centre), Some(aside), Some(below)) = (camera.project(at), camera.project(at + right * half_width), camera.project(at - body.spine * half_height))
     else {
         return;
     };
@@ -218,7 +217,11 @@ fn arms_and_stick(body: &mut Body<'_>, hips: Vec3, neck: Vec3, size: f32) {
     let swing = body.stance.stride.sin() * 0.12 * (body.stance.speed / 6.0).min(1.0);
     let low = if body.person.left_handed { -1.0 } else { 1.0 };
     let blade = blade_of(body.person, body.stance);
-    let butt = if body.person.goalkeeper { hips + facing * 0.30 + right * (low * 0.30) + up * 0.28 } else { hips + facing * (0.34 + swing) - right * (low * 0.16) + up * 0.20 };
+    let butt = if body.person.goalkeeper {
+        hips + facing * 0.30 + right * (low * 0.30) + up * 0.28
+    } else {
+        hips + facing * (0.34 + swing) - right * (low * 0.16) + up * 0.20
+    };
     let grip = butt.lerp(blade, 0.42);
     for side in [-1.0_f32, 1.0] {
         let shoulder = neck + right * (side * 0.215 * size) - body.spine * 0.09;
@@ -235,7 +238,13 @@ fn arms_and_stick(body: &mut Body<'_>, hips: Vec3, neck: Vec3, size: f32) {
         if !official {
             body.add(elbow.lerp(hand, 0.28), elbow.lerp(hand, 0.50), 0.078 * size, 0.074 * size, kit.trim);
         }
-        let glove = if body.person.goalkeeper { 0.14 } else if official { 0.045 } else { 0.078 };
+        let glove = if body.person.goalkeeper {
+            0.14
+        } else if official {
+            0.045
+        } else {
+            0.078
+        };
         let colour = if body.person.goalkeeper { rgb(0xe8_eb_ee) } else { kit.gloves };
         body.add(hand, hand + (hand - elbow).unit() * 0.05, glove, glove * 0.9, colour);
     }

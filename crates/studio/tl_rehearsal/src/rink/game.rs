@@ -75,7 +75,7 @@ impl Game {
     /// The game of this seed.
     pub fn new(seed: &Seed) -> Self {
         let mut chance = seed.child("game");
-        let mut phase = || chance.range(-3.14, 3.14) as f32;
+        let mut phase = || chance.range(-std::f64::consts::PI, std::f64::consts::PI) as f32;
         let focus = [(1.0, 11.0, phase()), (2.0, 2.6, phase()), (1.0, 4.4, phase()), (3.0, 1.5, phase())];
         let mut game = Self { people: people(&mut seed.child("people")), puck: Vec::new(), focus };
         game.puck = game.possessions(&mut seed.child("puck"));
@@ -91,7 +91,11 @@ impl Game {
     fn spot(&self, person: &Person, time_secs: f32) -> Vec3 {
         let (fx, fy) = self.focus_at(time_secs - person.lag_secs);
         let wander = |which: usize| -> f32 {
-            person.wander.iter().map(|&(turns, x, y, phase)| if which == 0 { x * turn(turns, time_secs, phase) } else { y * turn(turns, time_secs, phase + 1.9) }).sum()
+            person
+                .wander
+                .iter()
+                .map(|&(turns, x, y, phase)| if which == 0 { x * turn(turns, time_secs, phase) } else { y * turn(turns, time_secs, phase + 1.9) })
+                .sum()
         };
         let (px, py) = person.post;
         if person.goalkeeper {
@@ -223,10 +227,13 @@ fn people(chance: &mut Seed) -> Vec<Person> {
         let mut taken = Vec::new();
         for (index, (x, y)) in posts.into_iter().enumerate() {
             let goalkeeper = index == 0;
-            let number = std::iter::repeat_with(|| if goalkeeper { [1, 30, 31, 35][chance.below(4)] } else { 2 + chance.below(96) as u8 }).find(|number| !taken.contains(number));
+            let number = std::iter::repeat_with(|| if goalkeeper { [1, 30, 31, 35][chance.below(4)] } else { 2 + chance.below(96) as u8 })
+                .find(|number| !taken.contains(number));
             let number = number.unwrap_or(9);
             taken.push(number);
-            let wander = [1.0, 2.0, 3.0].map(|turns: f32| (turns, (chance.range(0.5, 1.0) * 2.6) as f32 / turns, (chance.range(0.5, 1.0) * 2.4) as f32 / turns, chance.range(-3.1, 3.1) as f32));
+            let wander = [1.0, 2.0, 3.0].map(|turns: f32| {
+                (turns, (chance.range(0.5, 1.0) * 2.6) as f32 / turns, (chance.range(0.5, 1.0) * 2.4) as f32 / turns, chance.range(-3.1, 3.1) as f32)
+            });
             people.push(Person {
                 side,
                 goalkeeper,

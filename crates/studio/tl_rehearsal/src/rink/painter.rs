@@ -6,8 +6,8 @@ use tl_base::{MediaTime, Rate, Size, SlotId};
 use tl_frame::{Colour, Frame, Memory, PixelFormat, Rotation};
 
 use super::background::World;
-use super::canvas::{Canvas, Cover, End, Picture, yuv};
 use super::camera::Projected;
+use super::canvas::{Canvas, Cover, End, Picture, yuv};
 use super::game::{Side, Stance};
 use super::overlay::Overlay;
 use super::text::{Mask, Type};
@@ -265,7 +265,14 @@ fn trace(world: &World, camera: &Camera, tint: [f32; 3]) -> Still {
         let (a, b) = (camera.ray(640.0, 360.0), camera.ray(641.0, 360.0));
         (a - b).length()
     };
-    let mut still = Still { width, height, luma: vec![0; width * height], cb: vec![0; half_width * half_height], cr: vec![0; half_width * half_height], near: vec![0; width * height] };
+    let mut still = Still {
+        width,
+        height,
+        luma: vec![0; width * height],
+        cb: vec![0; half_width * half_height],
+        cr: vec![0; half_width * half_height],
+        near: vec![0; width * height],
+    };
     let corner = ((SIZE.width as f32 / 2.0).powi(2) + (SIZE.height as f32 / 2.0).powi(2)).sqrt();
     let shade = |x: usize, y: usize| {
         let (px, py) = (x as f32 - MARGIN as f32, y as f32 - MARGIN as f32);

@@ -63,7 +63,9 @@ impl Level {
         let (width, height) = (self.width / 2, self.height / 2);
         let average = |x: usize, y: usize| {
             let near = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| self.at((x * 2 + dx) as i32, (y * 2 + dy) as i32));
-            near.into_iter().fold([0.0; 3], |sum: Rgb, texel| super::mix(sum, [sum[0] + texel[0], sum[1] + texel[1], sum[2] + texel[2]], 1.0)).map(|value| value / 4.0)
+            near.into_iter()
+                .fold([0.0; 3], |sum: Rgb, texel| super::mix(sum, [sum[0] + texel[0], sum[1] + texel[1], sum[2] + texel[2]], 1.0))
+                .map(|value| value / 4.0)
         };
         let texels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| average(x, y)).collect();
         Self { width, height, texels }
@@ -153,14 +155,16 @@ pub(crate) fn ice(seed: &Seed, letters: &Type) -> Option<Texture> {
 }
 
 fn arc(cx: f32, cy: f32, radius: f32, from: f32, to: f32) -> Option<Path> {
-    let points: Vec<(f32, f32)> = (0..=40).map(|step| from + (to - from) * step as f32 / 40.0).map(|angle| (cx + radius * angle.cos(), cy + radius * angle.sin())).collect();
+    let points: Vec<(f32, f32)> =
+        (0..=40).map(|step| from + (to - from) * step as f32 / 40.0).map(|angle| (cx + radius * angle.cos(), cy + radius * angle.sin())).collect();
     polyline(&points)
 }
 
 fn goal_area(floor: &mut Floor, side: f32) {
     let line = side * 26.0;
     let crease = {
-        let mut points: Vec<(f32, f32)> = (0..=32).map(|step| (step as f32 / 32.0 - 0.5) * std::f32::consts::PI).map(|angle| (line - side * 1.8 * angle.cos(), 1.8 * angle.sin())).collect();
+        let mut points: Vec<(f32, f32)> =
+            (0..=32).map(|step| (step as f32 / 32.0 - 0.5) * std::f32::consts::PI).map(|angle| (line - side * 1.8 * angle.cos(), 1.8 * angle.sin())).collect();
         points.push((line, -1.8));
         polyline(&points)
     };
@@ -222,7 +226,7 @@ fn scratches(floor: &mut Floor, chance: &mut Seed) {
         } else {
             (chance.range(-29.0, 29.0) as f32, chance.range(-13.0, 13.0) as f32)
         };
-        let (angle, bend, length) = (chance.range(0.0, 6.28) as f32, chance.range(-0.5, 0.5) as f32, chance.range(0.6, 4.5) as f32);
+        let (angle, bend, length) = (chance.range(0.0, std::f64::consts::TAU) as f32, chance.range(-0.5, 0.5) as f32, chance.range(0.6, 4.5) as f32);
         let (dx, dy) = (angle.cos() * length, angle.sin() * length);
         let mut builder = PathBuilder::new();
         builder.move_to(x, y);

@@ -92,7 +92,8 @@ impl Studio {
         let receiving = Arc::new(Mutex::new(Some(receive(&log))));
         let (commands, goodbyes, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let door = std::thread::spawn({
-            let (receiving, commands, goodbyes, stop, tls) = (Arc::clone(&receiving), Arc::clone(&commands), Arc::clone(&goodbyes), Arc::clone(&stop), Arc::new(tls));
+            let (receiving, commands, goodbyes, stop, tls) =
+                (Arc::clone(&receiving), Arc::clone(&commands), Arc::clone(&goodbyes), Arc::clone(&stop), Arc::new(tls));
             move || {
                 while !stop.load(Ordering::Relaxed) {
                     match listener.accept() {
@@ -199,7 +200,10 @@ fn request(stream: &mut impl Read) -> Option<(String, String)> {
         bytes.extend_from_slice(&piece[..count]);
         let text = String::from_utf8_lossy(&bytes);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|value| value.trim().parse::<usize>().unwrap_or(0))).unwrap_or(0);
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|value| value.trim().parse::<usize>().unwrap_or(0)))
+            .unwrap_or(0);
         if body.len() >= length {
             return Some((head.to_owned(), body.to_owned()));
         }

@@ -21,6 +21,7 @@ struct Draw {
 @group(1) @binding(0) var luma_plane: texture_2d<f32>;
 @group(1) @binding(1) var u_plane: texture_2d<f32>;
 @group(1) @binding(2) var v_plane: texture_2d<f32>;
+@group(1) @binding(3) var nearest: sampler;
 
 // 0: the texel itself. 1: Catmull-Rom over 4x4 texels. 2: mean over the area of the canvas pixel.
 override kernel: u32 = 0;
@@ -60,18 +61,22 @@ fn texel(plane: texture_2d<f32>, x: f32, y: f32) -> f32 {
     return textureLoad(plane, vec2<i32>(i32(x), i32(y)), 0).r;
 }
 
+// Four by four texels whose left top one is `first`, weighted.
+fn window(plane: texture_2d<f32>, first: vec2<f32>, wx: vec4<f32>, wy: vec4<f32>) -> f32 {
+    let texel = 1.0 / vec2<f32>(textureDimensions(plane));
+    let near = (first + 1.0) * texel;
+    let far = (first + 3.0) * texel;
+    let a = textureGather(0, plane, nearest, near);
+    let b = textureGather(0, plane, nearest, vec2<f32>(far.x, near.y));
+    let c = textureGather(0, plane, nearest, vec2<f32>(near.x, far.y));
+    let d = textureGather(0, plane, nearest, far);
+    let rows = wy.x * vec4<f32>(a.wz, b.wz) + wy.y * vec4<f32>(a.xy, b.xy) + wy.z * vec4<f32>(c.wz, d.wz) + wy.w * vec4<f32>(c.xy, d.xy);
+    return dot(wx, rows);
+}
+
 fn cubic(plane: texture_2d<f32>, at: vec2<f32>, bounds: vec4<f32>) -> f32 {
     let base = floor(at - 0.5);
-    let wx = catmull_rom(at.x - 0.5 - base.x);
-    let wy = catmull_rom(at.y - 0.5 - base.y);
-    let xs = clamp(vec4<f32>(base.x) + vec4<f32>(-1.0, 0.0, 1.0, 2.0), vec4<f32>(bounds.x), vec4<f32>(bounds.z));
-    let ys = clamp(vec4<f32>(base.y) + vec4<f32>(-1.0, 0.0, 1.0, 2.0), vec4<f32>(bounds.y), vec4<f32>(bounds.w));
-    var sum = 0.0;
-    sum += wy.x * dot(wx, vec4<f32>(texel(plane, xs.x, ys.x), texel(plane, xs.y, ys.x), texel(plane, xs.z, ys.x), texel(plane, xs.w, ys.x)));
-    sum += wy.y * dot(wx, vec4<f32>(texel(plane, xs.x, ys.y), texel(plane, xs.y, ys.y), texel(plane, xs.z, ys.y), texel(plane, xs.w, ys.y)));
-    sum += wy.z * dot(wx, vec4<f32>(texel(plane, xs.x, ys.z), texel(plane, xs.y, ys.z), texel(plane, xs.z, ys.z), texel(plane, xs.w, ys.z)));
-    sum += wy.w * dot(wx, vec4<f32>(texel(plane, xs.x, ys.w), texel(plane, xs.y, ys.w), texel(plane, xs.z, ys.w), texel(plane, xs.w, ys.w)));
-    return clamp(sum, 0.0, 1.0);
+    return clamp(window(plane, base - 1.0, catmull_rom(at.x - 0.5 - base.x), catmull_rom(at.y - 0.5 - base.y)), 0.0, 1.0);
 }
 
 // A box as wide as the canvas pixel, at least one texel, which between texels is linear interpolation.

@@ -13,7 +13,7 @@ export async function launch({ width = 1280, height = 720 } = {}) {
   if (!executablePath) throw new Error('no Chromium was found; install chromium or set TOUCHLINE_CHROMIUM');
   const args = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+    '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=30', '--autoplay-policy=no-user-gesture-required',
     '--ignore-certificate-errors', '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
   ];
   const browser = await chromium.launch({ executablePath, headless: true, args });

@@ -166,11 +166,14 @@ fn planes(device: &wgpu::Device, size: Size, shapes: &[(u32, wgpu::TextureFormat
 /// Binds up to three textures; where one is missing, the last one stands in.
 fn bind(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, textures: &[wgpu::Texture]) -> wgpu::BindGroup {
     let views: Vec<wgpu::TextureView> = textures.iter().map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default())).collect();
-    let entries: Vec<wgpu::BindGroupEntry> = (0..3_u32)
+    // Outside the picture its edge goes on.
+    let nearest = device.create_sampler(&wgpu::SamplerDescriptor { label: Some("nearest"), ..Default::default() });
+    let mut entries: Vec<wgpu::BindGroupEntry> = (0..3_u32)
         .filter_map(|binding| {
             let view = views.get(binding as usize).or(views.last())?;
             Some(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::TextureView(view) })
         })
         .collect();
+    entries.push(wgpu::BindGroupEntry { binding: 3, resource: wgpu::BindingResource::Sampler(&nearest) });
     device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some("picture"), layout, entries: &entries })
 }

@@ -1,5 +1,5 @@
 //! What phones cost: `cargo run -p tl_rtc --example rtc_load -- 6 10` runs six phones at 720p30 and 3 Mbit/s for ten seconds
-//! and prints the processor time of both ends.
+//! and prints the processor time of both ends. A third number loses that many datagrams in a thousand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tl_base::{MediaClock, MediaTime, SlotId};
 use tl_frame::{AccessUnit, Codec, ConfigId};
-use tl_rtc::publish::{self, Publisher};
+use tl_rtc::publish::{self, Impairment, Publisher};
 use tl_rtc::{Config, Error, Event, Server};
 
 /// 3 Mbit/s at 30 pictures a second, key pictures of four times the size each two seconds.
@@ -20,6 +20,10 @@ const SETS: [u8; 36] = [
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u16>().ok());
     let (count, seconds) = (arguments.next().unwrap_or(6), arguments.next().unwrap_or(10));
+    let impair = match arguments.next() {
+        Some(loss) => Impairment { loss: f64::from(loss) / 1e3, burst: 2.0, delay_ms: 3.0, jitter_ms: 4.0, ..Impairment::default() },
+        None => Impairment::default(),
+    };
     let clock = MediaClock::starting_at(MediaTime::ZERO);
     let frames = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&frames);
@@ -28,14 +32,18 @@ fn main() -> Result<(), Error> {
         Event::Media { unit, .. } if !unit.codec.is_audio() => {
             seen.fetch_add(1, Ordering::Relaxed);
         }
-        Event::Stats { session, stats, lost, .. } if session.0 == 1 => println!("phone 1: {stats:?}, {lost} lost"),
+        Event::Stats { session, stats, video_frames, lost } => {
+            let value = |value: Option<f64>| value.unwrap_or(f64::NAN);
+            let (fps, loss, rtt) = (value(stats.fps), value(stats.loss) * 100.0, value(stats.rtt_ms));
+            println!("phone {session}: {fps:.1} fps, loss {loss:.2} %, round trip {rtt:.1} ms, {video_frames} pictures, {lost} lost");
+        }
         Event::Closed { session, reason, .. } => println!("session {session} closed: {reason}"),
         _ => {}
     })?;
     let worker = std::thread::Builder::new().name("phones".into()).spawn(move || -> Result<_, Error> {
         let mut phones = Vec::new();
         for slot in 1..=count {
-            let mut phone = Publisher::new(publish::Config::default())?;
+            let mut phone = Publisher::new(publish::Config { impair: Impairment { seed: slot.into(), ..impair }, ..publish::Config::default() })?;
             let offer = phone.offer()?;
             phone.accept(&server.offer(SlotId(slot), &offer)?.sdp)?;
             phones.push(phone);

@@ -133,7 +133,7 @@ fn the_programme_never_exceeds_its_ceiling() {
             card.send_until(&mut mixer, (tick + 2) as f64 / 30.0);
         }
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             mixer.choose(if seed & 64 == 0 { Choice::Mix } else { Choice::Fixed(SlotId(3)) });
         }
         let (samples, meters) = mix_tick(&mut mixer, tick);

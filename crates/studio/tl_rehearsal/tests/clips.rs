@@ -1,4 +1,5 @@
 //! The clips as others see them: drawn, encoded, read back.
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};

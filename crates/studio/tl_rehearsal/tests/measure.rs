@@ -1,4 +1,5 @@
 //! A small session on disk, measured from its files alone.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! Virtual phones against a real receiving side: HTTPS signalling, WebRTC over loopback, decoded pictures.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod studio;
 

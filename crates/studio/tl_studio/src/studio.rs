@@ -102,7 +102,7 @@ impl Studio {
         let (trace, trace_writer) = trace::start(&dir.join("trace.jsonl"))?;
         let store = Arc::new(ContentStore::open(&config.data_dir.join("store"))?);
         let (finished_segments, store_writer) = store_writer(Arc::clone(&store))?;
-        let presentation = config.live.then(|| Presentation::new(playlist_config(&config, start_msn, discontinuity)));
+        let presentation = config.live.then(|| presentation(&config, start_msn, discontinuity));
         let outputs = Outputs::new(clock, Some(trace.clone()), presentation, config.live.then_some(finished_segments));
         let encoder_config = encode::Video {
             source: SourceId { 0: 0 },
@@ -393,6 +393,16 @@ impl Drop for Studio {
         }
         self.take_apart();
     }
+}
+
+/// The live playlist of this run. `breaks` is how often the session was broken off before: the newest break stands in front of the
+/// first segment, so that viewers of the run before go on.
+fn presentation(config: &Config, start_msn: u64, breaks: u64) -> Presentation {
+    let mut presentation = Presentation::new(playlist_config(config, start_msn, breaks.saturating_sub(1)));
+    if breaks > 0 && !presentation.discontinuity().is_empty() {
+        tl_base::never!("a playlist without segments finished one");
+    }
+    presentation
 }
 
 fn playlist_config(config: &Config, start_msn: u64, discontinuity_sequence: u64) -> tl_playlist::Config {

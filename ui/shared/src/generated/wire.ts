@@ -123,7 +123,7 @@ export type CameraView = {
   clock: ClockState | null,
   /** Whether it is inside the show's budget. */
   locked: boolean,
-  /** Whether RTCP or pings gave its clock. */
+  /** Capture to arrival, milliseconds; none where the sender's clock is not known. */
   delay_ms: Percentiles | null,
   /** Pictures received since the session's start. */
   frames: number,

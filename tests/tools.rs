@@ -35,10 +35,12 @@ pub fn installed(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Whether ffmpeg decodes every picture of a file without a word.
-pub fn decodes_cleanly(path: &Path) -> anyhow::Result<bool> {
+/// Fails unless ffmpeg decodes every picture of a file without a word.
+pub fn decodes_cleanly(path: &Path) -> anyhow::Result<()> {
     let done = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(["-map", "0:v", "-f", "null", "-"]).stdin(Stdio::null()).output()?;
-    Ok(done.status.success() && done.stderr.is_empty())
+    let words: String = String::from_utf8_lossy(&done.stderr).lines().take(5).collect::<Vec<_>>().join("; ");
+    anyhow::ensure!(done.status.success() && words.is_empty(), "{} does not decode: {words}", path.display());
+    Ok(())
 }
 
 /// Length of a file as ffprobe sees it.

@@ -24,8 +24,12 @@ pub(crate) enum Kernel {
     Copy,
     /// Enlarged: Catmull-Rom.
     Cubic,
-    /// Made smaller along at least one side: mean over the area.
-    Area,
+    /// Made smaller along at least one side, to a half at most: mean over the area, colour linear.
+    FineMean,
+    /// To a third at most: mean over the area.
+    SmallMean,
+    /// Made smaller than that.
+    LargeMean,
     /// One colour.
     Solid,
     /// A graphic.
@@ -38,8 +42,6 @@ pub(crate) enum Kernel {
 pub(crate) struct Numbers {
     turn: [f32; 4],
     offset: [f32; 4],
-    luma_bounds: [f32; 4],
-    chroma_bounds: [f32; 4],
     luma_row: [f32; 4],
     u_row: [f32; 4],
     v_row: [f32; 4],
@@ -49,13 +51,10 @@ pub(crate) struct Numbers {
 impl Numbers {
     pub fn picture(mapping: &Mapping, conversion: &Conversion, opacity: f32, edge: Option<(f32, f32)>) -> Self {
         let ([ox, oy], [sx, sy]) = (mapping.offset, mapping.step);
-        let bounds = mapping.bounds.map(|bound| bound as f32);
         let [luma_row, u_row, v_row] = conversion.rows.map(|row| row.map(|value| value as f32));
         Self {
             turn: mapping.turn.map(|value| value as f32),
             offset: [ox as f32, oy as f32, sx as f32, sy as f32],
-            luma_bounds: bounds,
-            chroma_bounds: bounds.map(|bound| (bound / 2.0).floor()),
             luma_row,
             u_row,
             v_row,
@@ -209,7 +208,7 @@ impl Composer {
     /// Draws once with each pipeline, since drivers compile at the first draw and not before.
     pub fn warm_up(&mut self, queue: &wgpu::Queue, encoder: &mut wgpu::CommandEncoder, picture: &wgpu::BindGroup, graphic: &wgpu::BindGroup) {
         let rect = PxRect::new(0, 0, self.canvas.width.min(8), self.canvas.height.min(8));
-        let mapping = Mapping { turn: [1.0, 0.0, 0.0, 1.0], offset: [0.0; 2], step: [2.0; 2], bounds: [0.0, 0.0, 1.0, 1.0] };
+        let mapping = Mapping { turn: [1.0, 0.0, 0.0, 1.0], offset: [0.0; 2], step: [2.0; 2] };
         let conversion = Conversion::to_programme(tl_frame::Colour::PROGRAMME);
         let mut draws = Vec::new();
         for (kernel, mixes_chroma, blends, _) in &self.pipelines.luma {
@@ -281,7 +280,9 @@ impl Pipelines {
         let make = |entry: &str, count: usize, kernel: Kernel, mixes_chroma: bool, blends: bool| {
             let number = match kernel {
                 Kernel::Cubic => 1.0,
-                Kernel::Area => 2.0,
+                Kernel::FineMean => 2.0,
+                Kernel::SmallMean => 3.0,
+                Kernel::LargeMean => 4.0,
                 Kernel::Copy | Kernel::Solid | Kernel::Graphic => 0.0,
             };
             let constants = [("kernel", number), ("mixes_chroma", f64::from(u8::from(mixes_chroma)))];
@@ -308,7 +309,7 @@ impl Pipelines {
         let mut luma = Vec::new();
         let mut chroma = Vec::new();
         for blends in [false, true] {
-            for kernel in [Kernel::Copy, Kernel::Cubic, Kernel::Area] {
+            for kernel in [Kernel::Copy, Kernel::Cubic, Kernel::FineMean, Kernel::SmallMean, Kernel::LargeMean] {
                 for mixes in [false, true] {
                     luma.push((kernel, mixes, blends, make("layer_luma", 1, kernel, mixes, blends)));
                 }

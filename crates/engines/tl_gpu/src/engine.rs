@@ -323,7 +323,9 @@ fn kernel(mapping: &Mapping) -> Kernel {
     match mapping.shift() {
         Some(_) => Kernel::Copy,
         None if x <= 1.0 && y <= 1.0 => Kernel::Cubic,
-        None => Kernel::Area,
+        None if x <= 2.0 && y <= 2.0 => Kernel::FineMean,
+        None if x <= 3.02 && y <= 3.02 => Kernel::SmallMean,
+        None => Kernel::LargeMean,
     }
 }
 

@@ -81,8 +81,6 @@ pub(crate) struct Mapping {
     pub offset: [f64; 2],
     /// Stored pixels per canvas pixel along the stored axes.
     pub step: [f64; 2],
-    /// First and last stored luma texel of the crop: left, top, right, bottom.
-    pub bounds: [f64; 4],
 }
 
 impl Mapping {
@@ -331,24 +329,13 @@ fn fit(layer: &Layer, frame: &Frame, canvas: Size) -> Option<(PxRect, Mapping)> 
     let (kx, ky) = (crop_w / f64::from(target.width), crop_h / f64::from(target.height));
     // Upright = (kx * x + ox, ky * y + oy).
     let (ox, oy) = (crop_x - kx * f64::from(target.x), crop_y - ky * f64::from(target.y));
-    let (turn, offset, step, corners) = match frame.rotation {
-        Rotation::None => ([kx, 0.0, 0.0, ky], [ox, oy], [kx, ky], [crop_x, crop_y, crop_x + crop_w, crop_y + crop_h]),
-        Rotation::Half => {
-            let corners = [stored_w - crop_x - crop_w, stored_h - crop_y - crop_h, stored_w - crop_x, stored_h - crop_y];
-            ([-kx, 0.0, 0.0, -ky], [stored_w - ox, stored_h - oy], [kx, ky], corners)
-        }
-        Rotation::Clockwise90 => {
-            let corners = [crop_y, stored_h - crop_x - crop_w, crop_y + crop_h, stored_h - crop_x];
-            ([0.0, ky, -kx, 0.0], [oy, stored_h - ox], [ky, kx], corners)
-        }
-        Rotation::Clockwise270 => {
-            let corners = [stored_w - crop_y - crop_h, crop_x, stored_w - crop_y, crop_x + crop_w];
-            ([0.0, -ky, kx, 0.0], [stored_w - oy, ox], [ky, kx], corners)
-        }
+    let (turn, offset, step) = match frame.rotation {
+        Rotation::None => ([kx, 0.0, 0.0, ky], [ox, oy], [kx, ky]),
+        Rotation::Half => ([-kx, 0.0, 0.0, -ky], [stored_w - ox, stored_h - oy], [kx, ky]),
+        Rotation::Clockwise90 => ([0.0, ky, -kx, 0.0], [oy, stored_h - ox], [ky, kx]),
+        Rotation::Clockwise270 => ([0.0, -ky, kx, 0.0], [stored_w - oy, ox], [ky, kx]),
     };
-    let [x0, y0, x1, y1] = corners;
-    let bounds = [x0.floor().max(0.0), y0.floor().max(0.0), (x1.ceil() - 1.0).min(stored_w - 1.0), (y1.ceil() - 1.0).min(stored_h - 1.0)];
-    Some((visible, Mapping { turn, offset, step, bounds }))
+    Some((visible, Mapping { turn, offset, step }))
 }
 
 #[cfg(test)]

@@ -124,7 +124,6 @@ fn a_turned_picture_keeps_its_corners() {
         let [a, b, c, d] = mapping.turn;
         let [ox, oy] = mapping.offset;
         assert_eq!((x * a + y * b + ox, x * c + y * d + oy), (0.0, 0.0), "{rotation:?}");
-        assert_eq!(mapping.bounds, [0.0, 0.0, 399.0, 199.0]);
     }
 }
 

@@ -346,7 +346,7 @@ mod reference {
         let (left, right) = (even((f64::from(canvas.width) - width * scale) / 2.0), even((f64::from(canvas.width) + width * scale) / 2.0));
         let (top, bottom) = (even((f64::from(canvas.height) - height * scale) / 2.0), even((f64::from(canvas.height) + height * scale) / 2.0));
         let (kx, ky) = (width / (right - left), height / (bottom - top));
-        let cubic = kx <= 1.0 && ky <= 1.0;
+        let enlarged = kx <= 1.0 && ky <= 1.0;
         let (from, to) = (planes(frame), planes(out));
         let mut worst = 0.0_f64;
         for plane in 0..3 {
@@ -362,6 +362,9 @@ mod reference {
                     continue;
                 }
                 let (x, y) = if plane == 0 { (x, y) } else { (x / 2.0 + 0.25, y / 2.0) };
+                let cubic = enlarged && plane == 0;
+                // Colour of a picture that is made little smaller is interpolated.
+                let (kx, ky) = if plane > 0 && kx <= 2.0 && ky <= 2.0 { (1.0, 1.0) } else { (kx, ky) };
                 let mut sum = 0.0;
                 for (ty, wy) in taps(y, ky, cubic) {
                     for (tx, wx) in taps(x, kx, cubic) {

@@ -58,16 +58,7 @@ pub(crate) struct Engine<F> {
 
 impl<F: FnMut(Event) + Send> Engine<F> {
     pub fn new(port: Port, clock: MediaClock, shared: Arc<Shared>, requests: Receiver<Command>, on_event: F) -> Self {
-        Self {
-            port,
-            clock,
-            shared,
-            requests,
-            on_event,
-            sessions: HashMap::new(),
-            by_address: HashMap::new(),
-            by_ufrag: HashMap::new(),
-        }
+        Self { port, clock, shared, requests, on_event, sessions: HashMap::new(), by_address: HashMap::new(), by_ufrag: HashMap::new() }
     }
 
     pub fn run(&mut self) {

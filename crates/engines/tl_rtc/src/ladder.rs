@@ -26,16 +26,8 @@ const QUEUE_MS: (f64, f64) = (250.0, 700.0);
 const QUEUE_IN_PEACE_MS: f64 = 80.0;
 
 /// Bitrate share, division of both sides, rate share. Each step costs less to look at than the one after.
-const RUNGS: [(f64, f64, f64); 8] = [
-    (1.0, 1.0, 1.0),
-    (0.7, 1.0, 1.0),
-    (0.5, 1.0, 1.0),
-    (0.35, 1.0, 1.0),
-    (0.25, 1.5, 1.0),
-    (0.17, 2.0, 1.0),
-    (0.12, 2.0, 2.0 / 3.0),
-    (0.08, 2.0, 0.5),
-];
+const RUNGS: [(f64, f64, f64); 8] =
+    [(1.0, 1.0, 1.0), (0.7, 1.0, 1.0), (0.5, 1.0, 1.0), (0.35, 1.0, 1.0), (0.25, 1.5, 1.0), (0.17, 2.0, 1.0), (0.12, 2.0, 2.0 / 3.0), (0.08, 2.0, 0.5)];
 
 /// One phone's place on the ladder.
 #[derive(Clone, Debug)]
@@ -63,16 +55,7 @@ enum Weather {
 impl Ladder {
     /// Begins at the top: `best` is what a phone with a good network sends.
     pub fn new(best: PictureAdvice) -> Self {
-        Self {
-            best,
-            rung: 0,
-            trouble_since: None,
-            peace_since: None,
-            stepped: None,
-            stepped_up: None,
-            up_after: UP_AFTER,
-            shortest_rtt_ms: None,
-        }
+        Self { best, rung: 0, trouble_since: None, peace_since: None, stepped: None, stepped_up: None, up_after: UP_AFTER, shortest_rtt_ms: None }
     }
 
     /// What the phone should send now.

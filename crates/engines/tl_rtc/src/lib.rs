@@ -37,6 +37,7 @@ mod sdp;
 mod server;
 mod session;
 mod socket;
+mod talk;
 mod timeline;
 mod track;
 

@@ -34,15 +34,7 @@ pub(crate) struct Reception {
 impl Reception {
     /// A stream whose RTP clock ticks `rate_hz` times a second.
     pub fn new(rate_hz: u32) -> Self {
-        Self {
-            rate_hz: f64::from(rate_hz.max(1)),
-            highest: None,
-            turns: [(0, 0); TURNS],
-            expected: 0,
-            received: 0,
-            before: None,
-            jitter_ticks: 0.0,
-        }
+        Self { rate_hz: f64::from(rate_hz.max(1)), highest: None, turns: [(0, 0); TURNS], expected: 0, received: 0, before: None, jitter_ticks: 0.0 }
     }
 
     /// Notes a packet as it came, not one that was sent again.

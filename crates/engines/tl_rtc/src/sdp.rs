@@ -112,14 +112,7 @@ pub(crate) fn config(codec: Codec) -> RtcConfig {
                 codecs.add_h264(pt.into(), Some((pt + 1).into()), true, profile);
             }
         }
-        _ => codecs.add_config(
-            FIRST_PT.into(),
-            Some((FIRST_PT + 1).into()),
-            str0m::format::Codec::Vp8,
-            Frequency::NINETY_KHZ,
-            None,
-            FormatParams::default(),
-        ),
+        _ => codecs.add_config(FIRST_PT.into(), Some((FIRST_PT + 1).into()), str0m::format::Codec::Vp8, Frequency::NINETY_KHZ, None, FormatParams::default()),
     }
     config
 }

@@ -219,9 +219,16 @@ impl Server {
         config.set_max_stun_rto(Duration::from_millis(1_000));
         config.set_max_stun_retransmits(4);
         let mut rtc = config.build(Instant::now());
+        let mut reachable = 0;
         for local in &self.locals {
-            let candidate = Candidate::host(*local, "udp").map_err(|error| Error::Protocol(error.to_string()))?;
-            rtc.add_local_candidate(candidate);
+            // An address that makes no candidate, such as a tunnel's, must not take the others with it.
+            match Candidate::host(*local, "udp") {
+                Ok(candidate) => reachable += usize::from(rtc.add_local_candidate(candidate).is_some()),
+                Err(error) => tracing::debug!(%local, %error, "not offered"),
+            }
+        }
+        if reachable == 0 {
+            return Err(Error::NoAddress);
         }
         let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| refuse(&error))?;
         Ok((rtc, answer.to_sdp_string()))

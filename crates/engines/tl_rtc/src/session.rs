@@ -2,22 +2,21 @@
 //!
 //! Time comes in with every call. Output goes to the [`Outlet`]; nothing here waits.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use str0m::channel::{ChannelData, ChannelId};
+use str0m::channel::ChannelId;
 use str0m::media::{KeyframeRequestKind, MediaAdded, Mid, SenderFeedback};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpPacket;
 use str0m::{IceConnectionState, Input, Output, Rtc};
-use tl_base::{MediaClock, MediaTime, SourceId, SourceStats};
+use tl_base::{MediaClock, SourceId, SourceStats};
 use tl_frame::Codec;
 
-use crate::data::{self, FromPhone, ToPhone};
 use crate::engine::Outlet;
 use crate::reception::Reception;
 use crate::server::{Event, SessionId};
+use crate::talk::{Heard, Talk, Task};
 use crate::timeline::PhoneClock;
 use crate::track::{Packet, Track};
 
@@ -29,17 +28,6 @@ const SILENCE: Duration = Duration::from_secs(5);
 const KEY_EVERY: Duration = Duration::from_secs(2);
 /// And never more often than this, however much is lost.
 const KEY_SPACING: Duration = Duration::from_millis(250);
-const PING_EVERY: Duration = Duration::from_secs(1);
-/// Pings come faster at first, until this many were sent: 3 s worth.
-const PINGS_AT_FIRST: u32 = 15;
-const PING_AT_FIRST_EVERY: Duration = Duration::from_millis(200);
-/// Pings whose answer is still awaited.
-const MAX_PINGS: usize = 16;
-/// Words a phone may say at once, and each second after.
-const WORDS: u32 = 200;
-const WORDS_A_SECOND: u32 = 50;
-/// Data channels that a phone may open over time; one is used.
-const MAX_CHANNELS: u32 = 8;
 const STATS_EVERY: Duration = Duration::from_secs(1);
 /// Output steps taken in one go; a library that never finishes must not hold the thread.
 const MAX_OUTPUTS: usize = 20_000;
@@ -85,14 +73,7 @@ pub(crate) struct Session {
     sound: Option<Stream>,
     phone: PhoneClock,
     two_way: bool,
-    channel: Option<ChannelId>,
-    channels: u32,
-    unwanted: Vec<ChannelId>,
-    outbox: VecDeque<String>,
-    pings: VecDeque<(u32, MediaTime)>,
-    pinged: u32,
-    next_ping: Instant,
-    words: u32,
+    talk: Talk,
     key_asked: Option<Instant>,
     key_wanted: bool,
     next_stats: Instant,
@@ -121,14 +102,7 @@ impl Session {
             sound: None,
             phone: PhoneClock::default(),
             two_way: false,
-            channel: None,
-            channels: 0,
-            unwanted: Vec::new(),
-            outbox: VecDeque::new(),
-            pings: VecDeque::new(),
-            pinged: 0,
-            next_ping: now,
-            words: WORDS,
+            talk: Talk::new(now),
             key_asked: None,
             key_wanted: false,
             next_stats: now + STATS_EVERY,
@@ -154,11 +128,8 @@ impl Session {
     /// When [`Session::advance`] is due.
     pub fn wake(&self) -> Instant {
         let mut wake = self.rtc_wake.min(self.next_stats).min(self.gone_at());
-        if self.channel.is_some() {
-            wake = wake.min(self.next_ping);
-        }
-        if let Some(key) = self.key_due() {
-            wake = wake.min(key);
+        for due in [self.talk.wake(), self.key_due()].into_iter().flatten() {
+            wake = wake.min(due);
         }
         let held = [&self.video, &self.sound].into_iter().flatten().filter_map(|stream| stream.track.deadline());
         held.fold(wake, Instant::min)
@@ -172,9 +143,7 @@ impl Session {
             return;
         }
         self.release(now, outlet);
-        if self.channel.is_some() && now >= self.next_ping {
-            self.ping(now);
-        }
+        self.talk.ping(now, self.clock.now());
         if self.key_due().is_some_and(|due| now >= due) {
             self.ask_key(now);
         }
@@ -203,7 +172,7 @@ impl Session {
 
     /// Says something to the phone if it can hear.
     pub fn say(&mut self, text: &str, outlet: &mut Outlet<'_>) {
-        self.outbox.push_back(text.to_owned());
+        self.talk.say(text.to_owned());
         self.settle(Instant::now(), outlet);
     }
 
@@ -264,12 +233,10 @@ impl Session {
     fn settle(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
         self.drain(now, outlet);
         while self.over.is_none() {
-            if let Some(channel) = self.unwanted.pop() {
-                self.rtc.direct_api().close_data_channel(channel);
-            } else if let Some(text) = self.outbox.pop_front() {
-                self.write(&text);
-            } else {
-                break;
+            match self.talk.task() {
+                Some(Task::Close(channel)) => self.rtc.direct_api().close_data_channel(channel),
+                Some(Task::Write(channel, text)) => self.write(channel, &text),
+                None => break,
             }
             self.input(Input::Timeout(now));
             self.drain(now, outlet);
@@ -310,20 +277,25 @@ impl Session {
             str0m::Event::RtpPacket(packet) => self.packet(packet, now, outlet),
             str0m::Event::SenderFeedback(feedback) => self.report(&feedback, outlet),
             str0m::Event::ChannelOpen(id, label) => {
-                self.channels += 1;
-                if label == data::LABEL && self.channel.is_none() {
-                    self.channel = Some(id);
-                    self.next_ping = now;
-                    self.pinged = 0;
-                } else {
-                    self.unwanted.push(id);
-                }
-                if self.channels > MAX_CHANNELS {
+                let few = self.talk.opened(id, &label, now);
+                if !few {
                     self.fail("it opens too many data channels");
                 }
             }
-            str0m::Event::ChannelData(words) if Some(words.id) == self.channel => self.hear(&words, now, outlet),
-            str0m::Event::ChannelClose(id) if Some(id) == self.channel => self.channel = None,
+            str0m::Event::ChannelData(message) => match self.talk.hear(&message) {
+                Heard::Nothing => {}
+                Heard::Pong { sent, phone } => {
+                    self.heard = now;
+                    self.phone.note_ping(sent, phone, self.clock.at(now));
+                    self.tell_clock(false, outlet);
+                }
+                Heard::Words(message) => {
+                    self.heard = now;
+                    (outlet.on_event)(Event::Data { session: self.id, message });
+                }
+                Heard::TooMuch => self.fail("it talks too much"),
+            },
+            str0m::Event::ChannelClose(id) => self.talk.closed(id),
             str0m::Event::PeerStats(stats) => {
                 let pair = stats.selected_candidate_pair.and_then(|pair| pair.current_round_trip_time);
                 self.path_rtt_ms = pair.map(|rtt| rtt.as_secs_f64() * 1e3);
@@ -420,28 +392,6 @@ impl Session {
         self.tell_clock(false, outlet);
     }
 
-    fn hear(&mut self, words: &ChannelData, now: Instant, outlet: &mut Outlet<'_>) {
-        let Some(left) = self.words.checked_sub(1) else {
-            self.fail("it talks too much");
-            return;
-        };
-        self.words = left;
-        let Some(message) = FromPhone::parse(&words.data) else {
-            tracing::debug!(session = %self.id, bytes = words.data.len(), "words that make no sense");
-            return;
-        };
-        self.heard = now;
-        let FromPhone::Pong { id, clock_us } = message else {
-            (outlet.on_event)(Event::Data { session: self.id, message });
-            return;
-        };
-        let Some(at) = self.pings.iter().position(|(ping, _)| *ping == id) else { return };
-        if let Some((_, sent)) = self.pings.remove(at) {
-            self.phone.note_ping(sent, clock_us.saturating_mul(1_000), self.clock.at(now));
-            self.tell_clock(false, outlet);
-        }
-    }
-
     /// Tells the clock when it is first known, when it is known better, and when asked to.
     fn tell_clock(&mut self, always: bool, outlet: &mut Outlet<'_>) {
         let Some(state) = self.phone.state() else { return };
@@ -451,20 +401,8 @@ impl Session {
         }
     }
 
-    fn ping(&mut self, now: Instant) {
-        self.pinged = self.pinged.wrapping_add(1);
-        let every = if self.pinged < PINGS_AT_FIRST { PING_AT_FIRST_EVERY } else { PING_EVERY };
-        self.next_ping = now + every;
-        if self.pings.len() == MAX_PINGS {
-            self.pings.pop_front();
-        }
-        let Ok(text) = (ToPhone::Ping { id: self.pinged }).to_json() else { return };
-        self.pings.push_back((self.pinged, self.clock.now()));
-        self.outbox.push_back(text);
-    }
-
-    fn write(&mut self, text: &str) {
-        let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else { return };
+    fn write(&mut self, channel: ChannelId, text: &str) {
+        let Some(mut channel) = self.rtc.channel(channel) else { return };
         match channel.write(false, text.as_bytes()) {
             Ok(true) => {}
             // A phone that does not listen loses words; the next ones say what counts then.
@@ -485,7 +423,7 @@ impl Session {
 
     fn measure(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
         self.next_stats = now + STATS_EVERY;
-        self.words = (self.words + WORDS_A_SECOND).min(WORDS);
+        self.talk.refill();
         if !self.connected {
             return;
         }

@@ -187,8 +187,7 @@ impl Track {
         if self.sound {
             return Front::Whole(1);
         }
-        let mut expected = first.sequence;
-        for (index, packet) in self.queue.iter().enumerate() {
+        for (index, (expected, packet)) in (first.sequence..).zip(&self.queue).enumerate() {
             if packet.sequence != expected {
                 return Front::Hole;
             }
@@ -199,7 +198,6 @@ impl Track {
             if packet.marker {
                 return Front::Whole(index + 1);
             }
-            expected += 1;
         }
         Front::Hole
     }

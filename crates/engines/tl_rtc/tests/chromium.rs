@@ -160,11 +160,21 @@ fn check(hash: &str, allowed: &[Codec]) {
     };
     let units = pictures(&events, session);
     let codec = units.first().expect("pictures").codec;
-    let sizes: Vec<_> = units.iter().filter(|unit| unit.key).map(|unit| if codec == Codec::H264 { h264::Parameters::find(&unit.data).map(|sets| sets.size) } else { vp8::size(&unit.data) }).collect();
+    let sizes: Vec<_> = units
+        .iter()
+        .filter(|unit| unit.key)
+        .map(|unit| if codec == Codec::H264 { h264::Parameters::find(&unit.data).map(|sets| sets.size) } else { vp8::size(&unit.data) })
+        .collect();
     let mut transit: Vec<f64> = units.iter().skip(units.len() / 2).map(|unit| (unit.arrival - unit.capture).as_millis_f64()).collect();
     transit.sort_by(f64::total_cmp);
     let state = events.iter().rev().find_map(|event| if let Event::Clock { state, .. } = event { Some(*state) } else { None }).expect("a clock");
-    eprintln!("{codec:?}: {} pictures, keys {sizes:?}, capture to arrival p5 {:.1} p50 {:.1} p95 {:.1} ms, clock {state:?}", units.len(), share(&transit, 0.05), share(&transit, 0.5), share(&transit, 0.95));
+    eprintln!(
+        "{codec:?}: {} pictures, keys {sizes:?}, capture to arrival p5 {:.1} p50 {:.1} p95 {:.1} ms, clock {state:?}",
+        units.len(),
+        share(&transit, 0.05),
+        share(&transit, 0.5),
+        share(&transit, 0.95)
+    );
     eprintln!("{:?}", studio.server.stats(session));
     assert!(allowed.contains(&codec), "{codec:?}");
     assert!(units.len() > 60, "{} pictures in 8 s", units.len());

@@ -39,7 +39,12 @@ fn pictures_and_sound_come_whole_in_order_and_with_the_time_of_their_light() {
         }
         assert!(units.windows(2).all(|pair| pair[0].capture < pair[1].capture), "captures rise");
         let errors = capture_errors(&phone, &units[60..]);
-        eprintln!("{codec:?}, {offset_secs} s, {drift_ppm} ppm: capture off by p50 {:.2} p95 {:.2} max {:.2} ms", share(&errors, 0.5), share(&errors, 0.95), share(&errors, 1.0));
+        eprintln!(
+            "{codec:?}, {offset_secs} s, {drift_ppm} ppm: capture off by p50 {:.2} p95 {:.2} max {:.2} ms",
+            share(&errors, 0.5),
+            share(&errors, 0.95),
+            share(&errors, 1.0)
+        );
         assert!(share(&errors, 0.95) <= 5.0);
 
         let sound = events.iter().filter(|event| matches!(event, Event::Media { unit, .. } if unit.codec == Codec::Opus)).count();
@@ -69,7 +74,8 @@ fn what_is_lost_is_sent_again_and_what_stays_lost_is_never_half_shown() {
         let before = phone.sent;
         let events = live(&studio, &mut [&mut phone], Duration::from_secs(8), |_| false);
         let units = pictures(&events, phone.session);
-        let all: Vec<(u64, f64)> = events.iter().filter_map(|event| if let Event::Stats { lost, stats, .. } = event { Some((*lost, stats.loss?)) } else { None }).collect();
+        let all: Vec<(u64, f64)> =
+            events.iter().filter_map(|event| if let Event::Stats { lost, stats, .. } = event { Some((*lost, stats.loss?)) } else { None }).collect();
         let lost = all.last().expect("measured").0;
         let measured = all.iter().map(|(_, loss)| loss).sum::<f64>() / all.len() as f64;
         let share = units.len() as f64 / f64::from(phone.sent - before);
@@ -142,7 +148,8 @@ fn a_phone_that_falls_silent_is_closed_with_a_reason_and_may_return() {
     eprintln!("closed after {} ms: {reason}", silent.elapsed().as_millis());
     assert!(!reason.is_empty() && silent.elapsed() < Duration::from_secs(6));
     let mut again = phone(&studio, 1, publish::Config::default());
-    let back = live(&studio, &mut [&mut again], Duration::from_secs(3), |event| matches!(event, Event::Media { unit, .. } if unit.key && !unit.codec.is_audio()));
+    let back =
+        live(&studio, &mut [&mut again], Duration::from_secs(3), |event| matches!(event, Event::Media { unit, .. } if unit.key && !unit.codec.is_audio()));
     assert!(!pictures(&back, again.session).is_empty());
 }
 
@@ -174,9 +181,19 @@ fn a_new_size_is_a_new_configuration_and_bare_keys_get_their_sets() {
     assert_eq!(with_sets.config_id.0, 1);
     // Another PPS is another configuration.
     let whole = picture(Codec::H264, 0, true, 900).data.to_vec();
-    let other: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at == 4 + support::SPS_720.len() + 4 + support::PPS.len() - 1 { 0xcd } else { *byte }).collect();
+    let other: Vec<u8> =
+        whole.iter().enumerate().map(|(at, byte)| if at == 4 + support::SPS_720.len() + 4 + support::PPS.len() - 1 { 0xcd } else { *byte }).collect();
     send(&mut phone, other);
     assert_eq!(seen(900, &mut phone).config_id.0, 2);
+}
+
+#[test]
+fn a_studio_with_several_addresses_is_reached_at_one_of_them() {
+    let _turn = serial();
+    let studio = support::studio_at(vec![[127, 0, 0, 2].into(), [127, 0, 0, 1].into(), [127, 0, 0, 3].into()]);
+    let mut phone = phone(&studio, 1, publish::Config::default());
+    let events = live(&studio, &mut [&mut phone], Duration::from_secs(3), |_| false);
+    assert!(pictures(&events, phone.session).len() > 60, "{} pictures", pictures(&events, phone.session).len());
 }
 
 #[test]

@@ -12,8 +12,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::channel::ChannelId;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelId;
 use str0m::format::Codec as Format;
 use str0m::media::{Direction, Frequency, MediaKind, MediaTime as RtpTime, Mid, Pt};
 use str0m::net::{Protocol, Receive};
@@ -58,13 +58,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            bind: [127, 0, 0, 1].into(),
-            impair: Impairment::default(),
-            clock: offset_clock(0.0, 0.0),
-            codec: Codec::H264,
-            name: "phone".into(),
-        }
+        Self { bind: [127, 0, 0, 1].into(), impair: Impairment::default(), clock: offset_clock(0.0, 0.0), codec: Codec::H264, name: "phone".into() }
     }
 }
 
@@ -133,10 +127,8 @@ impl Publisher {
         let local = socket.local_addr()?;
         let now = Instant::now();
         let time = PhoneTime::new(config.clock, now);
-        let mut rtc = sdp::config(config.codec)
-            .set_rtcp_report_interval_video(REPORT_EVERY)
-            .set_rtcp_report_interval_audio(REPORT_EVERY)
-            .build(time.instant(now));
+        let mut rtc =
+            sdp::config(config.codec).set_rtcp_report_interval_video(REPORT_EVERY).set_rtcp_report_interval_audio(REPORT_EVERY).build(time.instant(now));
         let candidate = Candidate::host(local, "udp").map_err(|error| Error::Protocol(error.to_string()))?;
         rtc.add_local_candidate(candidate);
         Ok(Self {

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, bounded};
 use tl_base::{MediaClock, MediaTime, SlotId};
 use tl_frame::{AccessUnit, Codec, ConfigId};
 use tl_rtc::publish::{self, Publisher};
@@ -31,9 +32,13 @@ pub struct Studio {
 }
 
 pub fn studio() -> Studio {
+    studio_at(vec![[127, 0, 0, 1].into()])
+}
+
+pub fn studio_at(addresses: Vec<IpAddr>) -> Studio {
     let clock = MediaClock::starting_at(MediaTime::ZERO);
-    let (sender, events) = unbounded();
-    let config = Config { addresses: vec![[127, 0, 0, 1].into()], port: 0, clock };
+    let (sender, events) = bounded(100_000);
+    let config = Config { addresses, port: 0, clock };
     let server = Server::start(config, move |event| drop(sender.send(event))).expect("a server");
     Studio { server, events, clock }
 }

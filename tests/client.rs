@@ -15,8 +15,9 @@ pub struct Client {
 impl Client {
     /// A client for the studio at `base` whose certificate is `certificate_pem`.
     pub fn new(base: &str, certificate_pem: &str, token: &str) -> anyhow::Result<Self> {
-        let roots: Vec<ureq::tls::Certificate<'static>> =
-            ureq::tls::parse_pem(certificate_pem.as_bytes()).filter_map(|item| if let Ok(ureq::tls::PemItem::Certificate(found)) = item { Some(found) } else { None }).collect();
+        let roots: Vec<ureq::tls::Certificate<'static>> = ureq::tls::parse_pem(certificate_pem.as_bytes())
+            .filter_map(|item| if let Ok(ureq::tls::PemItem::Certificate(found)) = item { Some(found) } else { None })
+            .collect();
         let tls = ureq::tls::TlsConfig::builder()
             .root_certs(ureq::tls::RootCerts::Specific(Arc::new(roots)))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -40,7 +41,8 @@ impl Client {
 
     /// POST of a body: status and body of the answer.
     pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
-        let ask = self.agent.post(format!("{}{path}", self.base)).header("Authorization", format!("Bearer {}", self.token)).header("Content-Type", content_type);
+        let ask =
+            self.agent.post(format!("{}{path}", self.base)).header("Authorization", format!("Bearer {}", self.token)).header("Content-Type", content_type);
         let mut answer = ask.send(body)?;
         Ok((answer.status().as_u16(), answer.body_mut().read_to_vec()?))
     }

@@ -74,7 +74,8 @@ impl Drop for Nginx {
 
 /// Starts nginx with its RTMP module on a free port; none, said aloud, when it is not installed.
 pub fn nginx_rtmp() -> anyhow::Result<Option<Nginx>> {
-    let module = ["/usr/lib/nginx/modules/ngx_rtmp_module.so", "/usr/share/nginx/modules/ngx_rtmp_module.so"].into_iter().find(|path| Path::new(path).is_file());
+    let module =
+        ["/usr/lib/nginx/modules/ngx_rtmp_module.so", "/usr/share/nginx/modules/ngx_rtmp_module.so"].into_iter().find(|path| Path::new(path).is_file());
     let (Some(module), true) = (module, installed("nginx") || Path::new("/usr/sbin/nginx").is_file()) else {
         skip("nginx with its RTMP module is not installed");
         return Ok(None);
@@ -91,7 +92,8 @@ pub fn nginx_rtmp() -> anyhow::Result<Option<Nginx>> {
     let file = folder.path().join("nginx.conf");
     std::fs::write(&file, config)?;
     let nginx = if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx" } else { "nginx" };
-    let child = Command::new(nginx).arg("-p").arg(folder.path()).arg("-c").arg(&file).arg("-e").arg(folder.path().join("error.log")).stdin(Stdio::null()).spawn()?;
+    let child =
+        Command::new(nginx).arg("-p").arg(folder.path()).arg("-c").arg(&file).arg("-e").arg(folder.path().join("error.log")).stdin(Stdio::null()).spawn()?;
     let server = Nginx { child, folder, url: format!("rtmp://127.0.0.1:{port}/live/key") };
     until("nginx listens", 10.0, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
     Ok(Some(server))

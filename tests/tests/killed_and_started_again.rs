@@ -12,7 +12,12 @@ const AS_STUDIO: &str = "TOUCHLINE_TEST_STUDIO";
 
 fn studio_process(data: &std::path::Path, port: u16) -> anyhow::Result<Child> {
     let itself = std::env::current_exe()?;
-    let child = Command::new(itself).args(["--exact", "the_studio_itself", "--nocapture"]).env(AS_STUDIO, format!("{port} {}", data.display())).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let child = Command::new(itself)
+        .args(["--exact", "the_studio_itself", "--nocapture"])
+        .env(AS_STUDIO, format!("{port} {}", data.display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
     Ok(child)
 }
 
@@ -78,7 +83,8 @@ fn nothing_is_lost_but_a_second() -> anyhow::Result<()> {
     assert!(playlist.contains("EXT-X-DISCONTINUITY-SEQUENCE:1") || playlist.contains("#EXT-X-DISCONTINUITY\n"), "viewers are told of the break:\n{playlist}");
 
     // Every part of the first run plays, and ends less than a second before the kill.
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(std::path::Path::new(first["session"].as_str().expect("a path")).join("recordings.json"))?)?;
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(std::path::Path::new(first["session"].as_str().expect("a path")).join("recordings.json"))?)?;
     let killed = before.media_time.as_secs_f64();
     for entry in manifest.as_array().expect("a list") {
         let part = &entry["parts"][0];
@@ -90,7 +96,8 @@ fn nothing_is_lost_but_a_second() -> anyhow::Result<()> {
     phones.finish()?;
     drop(child.stdin.take());
     assert!(child.wait()?.success());
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(std::path::Path::new(first["session"].as_str().expect("a path")).join("recordings.json"))?)?;
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(std::path::Path::new(first["session"].as_str().expect("a path")).join("recordings.json"))?)?;
     for entry in manifest.as_array().expect("a list") {
         let path: std::path::PathBuf = serde_json::from_value(entry["path"].clone())?;
         assert!(entry["parts"].as_array().is_some_and(|parts| parts.len() >= 2), "{entry}");

@@ -72,7 +72,8 @@ fn measure(options: &Options, canvas: Size, name: &str, overlays: bool) -> Resul
     let gpu = Gpu::start(config, move |picture| {
         // The receiver outlives the thread but for an early return.
         done.send(picture.render).unwrap_or_default();
-    }).map_err(|error| error.to_string())?;
+    })
+    .map_err(|error| error.to_string())?;
     let graphics = if overlays { graphics(canvas)? } else { Vec::new() };
     let other = match name {
         "scaled_up" => Size::new(canvas.width * 3 / 4, canvas.height * 3 / 4),

@@ -32,7 +32,8 @@ fn sheet(dir: &Path, canvas: Size) -> Result<(), Box<dyn std::error::Error>> {
     let mut graphics = Graphics::new(canvas)?;
     let team = |short: &str, colour: &str, score| TeamLook { short: short.into(), colour: colour.into(), score };
     let bug = ScoreBug { home: team("LIONS", "#1d4fd8", 2), away: team("BEARS", "#ffd400", 11), clock: Some("12:34".into()), period: Some("P2".into()) };
-    let long = ScoreBug { home: team("WANDERERS", "#000000", 104), away: team("ÅSGÅRD", "#ffffff", 98), clock: Some("1:02:34".into()), period: Some("OT".into()) };
+    let long =
+        ScoreBug { home: team("WANDERERS", "#000000", 104), away: team("ÅSGÅRD", "#ffffff", 98), clock: Some("1:02:34".into()), period: Some("OT".into()) };
     let bare = ScoreBug { clock: None, period: None, ..bug.clone() };
     let camera = |at: u16| rink(canvas, at);
     let started = std::time::Instant::now();
@@ -53,10 +54,17 @@ fn sheet(dir: &Path, canvas: Size) -> Result<(), Box<dyn std::error::Error>> {
     let plain_slate = graphics.slate("The show starts soon", "", None);
     let scenes: Vec<(&str, Vec<Layer>, Vec<Arc<OverlayImage>>)> = vec![
         ("bug", full(1), vec![score.clone(), lower]),
-        ("long", full(2), vec![
-            graphics.score_bug(&long),
-            graphics.lower_third("Maximilian Oberleitner-Bergmann of the Wanderers of Niederschleissheim", "Coach since 1998, and before that the fastest skater that the club has ever had on its ice"),
-        ]),
+        (
+            "long",
+            full(2),
+            vec![
+                graphics.score_bug(&long),
+                graphics.lower_third(
+                    "Maximilian Oberleitner-Bergmann of the Wanderers of Niederschleissheim",
+                    "Coach since 1998, and before that the fastest skater that the club has ever had on its ice",
+                ),
+            ],
+        ),
         ("bare", full(1), vec![graphics.score_bug(&bare), graphics.lower_third("End of period 2", "")]),
         ("slate", scene::slate(slate, canvas), Vec::new()),
         ("plain_slate", scene::slate(plain_slate, canvas), Vec::new()),

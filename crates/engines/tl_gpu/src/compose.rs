@@ -265,7 +265,8 @@ fn layouts(device: &wgpu::Device) -> (wgpu::BindGroupLayout, wgpu::BindGroupLayo
         ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::NonFiltering),
         count: None,
     };
-    let source = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("picture"), entries: &[plane(0), plane(1), plane(2), sampler] });
+    let source =
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("picture"), entries: &[plane(0), plane(1), plane(2), sampler] });
     (numbers, source)
 }
 
@@ -287,7 +288,8 @@ impl Pipelines {
             };
             let constants = [("kernel", number), ("mixes_chroma", f64::from(u8::from(mixes_chroma)))];
             let options = wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
-            let target = wgpu::ColorTargetState { format: PLANE, blend: blends.then_some(wgpu::BlendState::ALPHA_BLENDING), write_mask: wgpu::ColorWrites::RED };
+            let target =
+                wgpu::ColorTargetState { format: PLANE, blend: blends.then_some(wgpu::BlendState::ALPHA_BLENDING), write_mask: wgpu::ColorWrites::RED };
             let targets = [Some(target.clone()), Some(target)];
             device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
                 label: Some(entry),

@@ -89,7 +89,8 @@ impl Engine {
         let tried = adapters.len();
         for index in (0..tried).map(|at| (first + at) % tried) {
             let Some(adapter) = adapters.get(index) else { continue };
-            let opened = device::open(adapter).and_then(|device| catch_unwind(AssertUnwindSafe(|| Self::new(device, canvas))).unwrap_or_else(|_| Err(panicked())));
+            let opened =
+                device::open(adapter).and_then(|device| catch_unwind(AssertUnwindSafe(|| Self::new(device, canvas))).unwrap_or_else(|_| Err(panicked())));
             match opened {
                 Ok(engine) => return Ok((engine, index)),
                 Err(error) => tracing::warn!("graphics adapter {} cannot be used: {error}", adapter.get_info().name),

@@ -114,7 +114,9 @@ fn a_crop_of_a_larger_picture_is_copied() {
 #[test]
 fn a_turned_picture_keeps_its_corners() {
     // A stored picture of 400x200 whose left top corner must come to where the turn puts it.
-    for (rotation, canvas_corner) in [(Rotation::None, (0.0, 0.0)), (Rotation::Clockwise90, (200.0, 0.0)), (Rotation::Half, (400.0, 200.0)), (Rotation::Clockwise270, (0.0, 400.0))] {
+    for (rotation, canvas_corner) in
+        [(Rotation::None, (0.0, 0.0)), (Rotation::Clockwise90, (200.0, 0.0)), (Rotation::Half, (400.0, 200.0)), (Rotation::Clockwise270, (0.0, 400.0))]
+    {
         let turned = matches!(rotation, Rotation::Clockwise90 | Rotation::Clockwise270);
         let rect = if turned { Rect::new(0.0, 0.0, 200.0, 400.0) } else { Rect::new(0.0, 0.0, 400.0, 200.0) };
         let layer = Layer::new(LayerPicture::Frame(Frame { rotation, ..frame(400, 200) }), rect);

@@ -148,7 +148,8 @@ pub fn picture_in_picture(base: Frame, inset: Frame, canvas: Size) -> Vec<Layer>
     let mut layers = full(base, canvas);
     layers.push(Layer::new(LayerPicture::Colour(36, 130, 126), around(2.0 * line)));
     layers.push(Layer::new(LayerPicture::Colour(225, 128, 128), around(line)));
-    layers.push(Layer { fit: Fit::Cover, ..Layer::new(LayerPicture::Frame(inset), Rect::new(even(rect.x), even(rect.y), even(rect.width), even(rect.height))) });
+    layers
+        .push(Layer { fit: Fit::Cover, ..Layer::new(LayerPicture::Frame(inset), Rect::new(even(rect.x), even(rect.y), even(rect.width), even(rect.height))) });
     layers
 }
 

@@ -120,7 +120,14 @@ pub(crate) fn spans_of(frame: &Frame, offset: u64) -> (Spans, u64) {
 }
 
 /// The entry that holds `key`, else one of the same size that this tick does not use, else a new one.
-fn find<K: PartialEq>(entries: &mut Vec<Entry<K>>, most: usize, turn: u64, key: K, size: Size, make: impl FnOnce() -> (Vec<wgpu::Texture>, wgpu::BindGroup)) -> (usize, bool) {
+fn find<K: PartialEq>(
+    entries: &mut Vec<Entry<K>>,
+    most: usize,
+    turn: u64,
+    key: K,
+    size: Size,
+    make: impl FnOnce() -> (Vec<wgpu::Texture>, wgpu::BindGroup),
+) -> (usize, bool) {
     if let Some((index, entry)) = entries.iter_mut().enumerate().find(|(_, entry)| entry.key.as_ref() == Some(&key) && entry.size == size) {
         entry.used = turn;
         return (index, false);

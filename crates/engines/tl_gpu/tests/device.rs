@@ -36,7 +36,8 @@ fn pictures_come_in_the_order_of_jobs() {
     let mut accepted = Vec::new();
     for tick in 0..200 {
         // Every third picture is handed through and must not overtake.
-        let mut next = if tick % 3 == 0 { Job { scene: Scene { layers: scene::full(fitting.clone(), CANVAS), overlays: Vec::new() }, ..job(tick) } } else { job(tick) };
+        let mut next =
+            if tick % 3 == 0 { Job { scene: Scene { layers: scene::full(fitting.clone(), CANVAS), overlays: Vec::new() }, ..job(tick) } } else { job(tick) };
         if tick % 10 == 0 {
             while let Err(back) = gpu.submit(next) {
                 next = back;
@@ -96,7 +97,8 @@ fn an_idle_device_that_is_lost_is_replaced_too() {
 #[test]
 fn many_layers_and_graphics_are_cut_off_and_drawn() {
     let Some((gpu, pictures)) = start() else { return };
-    let layers = (0..200).map(|at| Layer { opacity: 0.5, ..Layer::new(LayerPicture::Colour(at as u8, 128, 128), Rect::new(at as f32, 0.0, 50.0, 50.0)) }).collect();
+    let layers =
+        (0..200).map(|at| Layer { opacity: 0.5, ..Layer::new(LayerPicture::Colour(at as u8, 128, 128), Rect::new(at as f32, 0.0, 50.0, 50.0)) }).collect();
     assert!(gpu.submit(Job { scene: Scene { layers, overlays: Vec::new() }, ..job(5) }).is_ok());
     assert_eq!(pictures.recv_timeout(Duration::from_secs(10)).map(|picture| picture.tick), Ok(5));
 }

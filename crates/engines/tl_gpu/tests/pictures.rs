@@ -147,7 +147,12 @@ fn colours_come_through_within_two_code_values() {
                 let frame = waves(SMALL, format, colour);
                 let out = stage.draw(scene::full(frame.clone(), SMALL), Vec::new());
                 let wanted = reference::to_programme(&frame);
-                let worst = planes(&out).iter().zip(&wanted).flat_map(|(found, wanted)| found.iter().zip(wanted)).map(|(found, wanted)| (f64::from(*found) - wanted).abs()).fold(0.0, f64::max);
+                let worst = planes(&out)
+                    .iter()
+                    .zip(&wanted)
+                    .flat_map(|(found, wanted)| found.iter().zip(wanted))
+                    .map(|(found, wanted)| (f64::from(*found) - wanted).abs())
+                    .fold(0.0, f64::max);
                 assert!(worst <= 1.0, "{colour:?} {format:?}: off by {worst}");
             }
         }
@@ -202,7 +207,12 @@ fn a_dissolve_is_the_weighted_mean_of_both_arrangements() {
         let worst = planes(&out)
             .iter()
             .zip(planes(&a).iter().zip(&planes(&upper)))
-            .flat_map(|(out, (a, b))| out.iter().zip(a.iter().zip(b)).map(|(out, (a, b))| (f32::from(*out) - (f32::from(*a) * (1.0 - progress) + f32::from(*b) * progress)).abs()).collect::<Vec<_>>())
+            .flat_map(|(out, (a, b))| {
+                out.iter()
+                    .zip(a.iter().zip(b))
+                    .map(|(out, (a, b))| (f32::from(*out) - (f32::from(*a) * (1.0 - progress) + f32::from(*b) * progress)).abs())
+                    .collect::<Vec<_>>()
+            })
             .fold(0.0, f32::max);
         assert!(worst <= 2.0, "{progress}: off by {worst}");
     }
@@ -303,7 +313,8 @@ mod reference {
         for row in 0..height {
             for column in 0..width {
                 let (cx, cy) = ((column as f64 + 0.5) / 2.0 + 0.25, (row as f64 + 0.5) / 2.0);
-                let [luma, ..] = pixel(frame.colour, at(&y, width, height, column, row), linear(&u, half_w, half_h, cx, cy), linear(&v, half_w, half_h, cx, cy));
+                let [luma, ..] =
+                    pixel(frame.colour, at(&y, width, height, column, row), linear(&u, half_w, half_h, cx, cy), linear(&v, half_w, half_h, cx, cy));
                 out[0].push(clamp(luma));
             }
         }
@@ -335,7 +346,9 @@ mod reference {
             return (first..first + 4).map(|index| (index, catmull_rom(index as f64 + 0.5 - at))).collect();
         }
         let (low, high) = (at - step.max(1.0) / 2.0, at + step.max(1.0) / 2.0);
-        (low.floor() as i64..=high.ceil() as i64).map(|index| (index, (high.min(index as f64 + 1.0) - low.max(index as f64)).max(0.0) / step.max(1.0))).collect()
+        (low.floor() as i64..=high.ceil() as i64)
+            .map(|index| (index, (high.min(index as f64 + 1.0) - low.max(index as f64)).max(0.0) / step.max(1.0)))
+            .collect()
     }
 
     /// The largest distance of a contained, stretched picture from the reference, over all planes.

@@ -16,7 +16,7 @@ fn every_shader_is_valid_and_belongs_to_a_file() {
         }
         count += 1;
         let source = std::fs::read_to_string(&path).expect("a shader");
-        let module = wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string_with_path(&source, &path)));
+        let module = wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string_with_path(&source, &path.display().to_string())));
         let validated = valid::Validator::new(valid::ValidationFlags::all(), valid::Capabilities::empty()).validate(&module);
         assert!(validated.is_ok(), "{}: {validated:?}", path.display());
         let runner = room.join("src").join(path.with_extension("rs").file_name().expect("a name"));

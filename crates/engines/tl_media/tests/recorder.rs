@@ -255,6 +255,7 @@ fn child_that_records() {
     println!("ready");
     for unit in units {
         let due = unit.capture.to_duration();
+        // A camera's pace, not a condition: pictures come when they are due.
         std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
         recorder.push(&unit);
         if !unit.codec.is_audio() {

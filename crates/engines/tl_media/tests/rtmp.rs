@@ -154,6 +154,7 @@ impl Programme {
                 for unit in &media {
                     let shift = MediaTime::from_secs(4 * round);
                     let unit = AccessUnit { capture: unit.capture + shift, pts: unit.pts + shift, dts: unit.dts + shift, ..unit.clone() };
+                    // A camera's pace, not a condition: pictures come when they are due.
                     std::thread::sleep((start + unit.capture.to_duration().div_f64(speed)).saturating_duration_since(Instant::now()));
                     let Some(push) = push.upgrade().filter(|_| !stopped.load(Ordering::Relaxed)) else { return };
                     push.push(&unit);

@@ -180,11 +180,7 @@ impl MediaClock {
     /// The instant at which this clock shows `time`.
     pub fn instant_of(&self, time: MediaTime) -> Instant {
         let since = time - self.offset;
-        if since.0 >= 0 {
-            self.epoch + since.to_duration()
-        } else {
-            self.epoch.checked_sub((-since).to_duration()).unwrap_or(self.epoch)
-        }
+        if since.0 >= 0 { self.epoch + since.to_duration() } else { self.epoch.checked_sub((-since).to_duration()).unwrap_or(self.epoch) }
     }
 
     /// The wall clock's time at `time`, as anchored when this clock was made; it does not jump when the wall clock does.

@@ -88,7 +88,12 @@ impl Parameters {
         if sps.len() > MAX_PARAMETER_SET_BYTES || pps.len() > MAX_PARAMETER_SET_BYTES || kind(pps) != PPS {
             return None;
         }
-        Some(Self { size: sps_size(sps)?, profile: [*sps.get(1)?, *sps.get(2)?, *sps.get(3)?], sps: Bytes::copy_from_slice(sps), pps: Bytes::copy_from_slice(pps) })
+        Some(Self {
+            size: sps_size(sps)?,
+            profile: [*sps.get(1)?, *sps.get(2)?, *sps.get(3)?],
+            sps: Bytes::copy_from_slice(sps),
+            pps: Bytes::copy_from_slice(pps),
+        })
     }
 
     /// The codec string of RFC 6381, for example `avc1.64001f`.
@@ -143,9 +148,8 @@ mod tests {
     use super::*;
 
     /// x264, 1280x720, High profile, level 3.1.
-    const SPS_720: [u8; 24] = [
-        0x67, 0x64, 0x00, 0x1f, 0xac, 0xb4, 0x02, 0x80, 0x2d, 0xd8, 0x08, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x50,
-    ];
+    const SPS_720: [u8; 24] =
+        [0x67, 0x64, 0x00, 0x1f, 0xac, 0xb4, 0x02, 0x80, 0x2d, 0xd8, 0x08, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x50];
     const PPS: [u8; 4] = [0x68, 0xef, 0x0f, 0xcb];
 
     fn unit() -> Bytes {

@@ -17,5 +17,5 @@ mod unit;
 pub mod vp8;
 
 pub use audio::AudioBlock;
-pub use frame::{Colour, External, Frame, Layout, Matrix, Memory, Plane, Planes, PixelFormat, Range, Rotation, VecPlanes};
+pub use frame::{Colour, External, Frame, Layout, Matrix, Memory, PixelFormat, Plane, Planes, Range, Rotation, VecPlanes};
 pub use unit::{AccessUnit, Codec, ConfigId};

@@ -52,9 +52,14 @@ pub struct Args {
 
 pub fn main(args: &Args) -> anyhow::Result<()> {
     let read = LinksFile::read(&args.links);
-    let links = read.map_err(|error| bad(format!("the links file cannot be read ({error}); start `touchline run --links FILE` first: {}", args.links.display())))?;
-    let phones: Vec<PhoneTicket> =
-        links.camera_tokens.iter().take(usize::from(args.cameras)).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) }).collect();
+    let links =
+        read.map_err(|error| bad(format!("the links file cannot be read ({error}); start `touchline run --links FILE` first: {}", args.links.display())))?;
+    let phones: Vec<PhoneTicket> = links
+        .camera_tokens
+        .iter()
+        .take(usize::from(args.cameras))
+        .map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) })
+        .collect();
     if phones.len() < usize::from(args.cameras) {
         return Err(bad(format!("the studio has {} camera positions, fewer than --cameras {}", phones.len(), args.cameras)));
     }

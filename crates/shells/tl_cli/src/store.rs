@@ -47,5 +47,9 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
             println!("damaged: {}", path.display());
         }
     }
-    if report.is_clean() || *mend { Ok(()) } else { Err(anyhow::anyhow!("{} stored segments are damaged; run again with --mend to set them aside", report.damaged.len())) }
+    if report.is_clean() || *mend {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("{} stored segments are damaged; run again with --mend to set them aside", report.damaged.len()))
+    }
 }

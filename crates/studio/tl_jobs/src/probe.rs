@@ -57,7 +57,9 @@ pub fn machine() -> Machine {
     };
     match &gpu {
         None => problems.push("No graphics driver was found: install a Vulkan driver (on Debian: mesa-vulkan-drivers).".to_owned()),
-        Some(adapter) if adapter.software => problems.push("No GPU is used: the processor draws the programme, which 720p at 30 pictures a second allows.".to_owned()),
+        Some(adapter) if adapter.software => {
+            problems.push("No GPU is used: the processor draws the programme, which 720p at 30 pictures a second allows.".to_owned())
+        }
         Some(_) => {}
     }
     let encoders: Vec<Encoder> = match tl_media::init() {

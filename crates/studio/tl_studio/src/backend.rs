@@ -100,7 +100,10 @@ impl Backend for StudioBackend {
 
     fn sessions(&self) -> Vec<SessionSummary> {
         let records = self.handle.records();
-        records.into_iter().map(|record| SessionSummary { current: record.id == self.handle.id(), id: record.id, created: record.created, state: record.state }).collect()
+        records
+            .into_iter()
+            .map(|record| SessionSummary { current: record.id == self.handle.id(), id: record.id, created: record.created, state: record.state })
+            .collect()
     }
 
     fn recordings(&self) -> Vec<Recording> {
@@ -160,7 +163,8 @@ impl Backend for StudioBackend {
     fn logs(&self, max: usize) -> Vec<String> {
         let events = self.shared.events.load();
         let newest = events.iter().rev().take(max);
-        let mut lines: Vec<String> = newest.map(|event| format!("{} {} {}", event.wall.to_rfc3339(), event.actor, serde_json::to_string(&event.fact).unwrap_or_default())).collect();
+        let mut lines: Vec<String> =
+            newest.map(|event| format!("{} {} {}", event.wall.to_rfc3339(), event.actor, serde_json::to_string(&event.fact).unwrap_or_default())).collect();
         lines.reverse();
         lines
     }
@@ -176,7 +180,10 @@ impl Backend for StudioBackend {
             (Role::Owner, _) => return Err(Refusal { code: RefusalCode::Forbidden, message: "The owner's ticket is only given out on this machine.".into() }),
         };
         let slot = slot.filter(|_| role == Role::Camera);
-        let token = self.handle.token(role, &label, slot).map_err(|error| Refusal { code: RefusalCode::Busy, message: format!("No ticket could be made: {error}.") })?;
+        let token = self
+            .handle
+            .token(role, &label, slot)
+            .map_err(|error| Refusal { code: RefusalCode::Busy, message: format!("No ticket could be made: {error}.") })?;
         let token = token.expose().to_owned();
         let host = &door.host;
         let page = match (role, slot) {

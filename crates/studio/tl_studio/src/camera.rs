@@ -119,7 +119,9 @@ impl Camera {
             SourceState::Returning if !in_time && silent_for > LOST_AFTER => (SourceState::Lost, "no picture came"),
             SourceState::Live if !in_time => (SourceState::Stale, "its pictures stopped"),
             SourceState::Stale if in_time => (SourceState::Live, "its pictures are back"),
-            SourceState::Stale if silent_for > LOST_AFTER || (self.session.is_none() && self.protocol == "webrtc") => (SourceState::Lost, "no picture for too long"),
+            SourceState::Stale if silent_for > LOST_AFTER || (self.session.is_none() && self.protocol == "webrtc") => {
+                (SourceState::Lost, "no picture for too long")
+            }
             _ => return None,
         };
         Some(next)

@@ -327,7 +327,9 @@ impl Control {
     /// Live cameras, best first: the one that was to be next, then the steadiest.
     fn fallbacks(&self, live: Option<SlotId>) -> Vec<SlotId> {
         let next = self.parts.show.program().next;
-        let usable = |camera: &&SlotId| self.cameras.get(camera).is_some_and(|camera| camera.state == SourceState::Live && camera.admission.as_ref().is_none_or(|verdict| verdict.accepted));
+        let usable = |camera: &&SlotId| {
+            self.cameras.get(camera).is_some_and(|camera| camera.state == SourceState::Live && camera.admission.as_ref().is_none_or(|verdict| verdict.accepted))
+        };
         let mut slots: Vec<SlotId> = self.cameras.keys().filter(|slot| Some(**slot) != live).filter(usable).copied().collect();
         slots.sort_by_key(|slot| {
             let loss = self.cameras.get(slot).and_then(|camera| camera.stats.loss).unwrap_or(0.0);
@@ -339,7 +341,9 @@ impl Control {
     /// Whether anybody needs pictures: a camera is there, or somebody watches, or something is being sent.
     fn wanted(&self) -> bool {
         self.state == SessionState::Running
-            && (self.cameras.values().any(|camera| camera.state != SourceState::Empty) || self.parts.outputs.has_consumers() || self.parts.shared.viewers.load(Ordering::Relaxed) > 0)
+            && (self.cameras.values().any(|camera| camera.state != SourceState::Empty)
+                || self.parts.outputs.has_consumers()
+                || self.parts.shared.viewers.load(Ordering::Relaxed) > 0)
     }
 
     fn failover(&mut self, failover: Failover) {
@@ -383,7 +387,14 @@ impl Control {
             return;
         }
         let Some(to) = self.fallbacks(None).first().copied() else { return };
-        let fact = Fact::CutMade { from: None, to: Some(to), transition: TransitionKind::Cut, duration_ms: 0, by: "studio".into(), reason: format!("camera {to} is live") };
+        let fact = Fact::CutMade {
+            from: None,
+            to: Some(to),
+            transition: TransitionKind::Cut,
+            duration_ms: 0,
+            by: "studio".into(),
+            reason: format!("camera {to} is live"),
+        };
         self.log(fact, "studio", None);
         self.publish();
     }
@@ -454,8 +465,12 @@ impl Control {
                 rtc.close(session);
             }
         }
-        let summaries: Vec<(Option<SlotId>, Option<record::Summary>)> =
-            self.cameras.iter().map(|(slot, camera)| (Some(*slot), camera.feed.stop_recording())).chain(std::iter::once((None, self.parts.outputs.stop_recording()))).collect();
+        let summaries: Vec<(Option<SlotId>, Option<record::Summary>)> = self
+            .cameras
+            .iter()
+            .map(|(slot, camera)| (Some(*slot), camera.feed.stop_recording()))
+            .chain(std::iter::once((None, self.parts.outputs.stop_recording())))
+            .collect();
         for (source, summary) in summaries {
             for part in summary.iter().flat_map(|summary| &summary.parts) {
                 self.parts.recordings.part_ended(source, part);
@@ -501,7 +516,16 @@ impl Control {
 
     /// Destinations that were on when the last run ended are reached again unaided.
     fn reconnect_destinations(&mut self) {
-        let on: Vec<_> = self.parts.config.destinations.iter().filter(|destination| destination.on || self.parts.show.destinations().get(&destination.name).is_some_and(|state| state != "off" && state != "refused")).cloned().collect();
+        let on: Vec<_> = self
+            .parts
+            .config
+            .destinations
+            .iter()
+            .filter(|destination| {
+                destination.on || self.parts.show.destinations().get(&destination.name).is_some_and(|state| state != "off" && state != "refused")
+            })
+            .cloned()
+            .collect();
         for destination in on {
             self.connect(&destination.name, &destination.url);
         }

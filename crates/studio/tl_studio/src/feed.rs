@@ -300,7 +300,6 @@ impl Feed {
         lock(&self.video).take();
         lock(&self.opus).take();
     }
-
 }
 
 fn hand_over(feed: &Weak<Feed>, frame: Frame) {

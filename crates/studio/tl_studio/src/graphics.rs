@@ -121,9 +121,7 @@ fn run(shared: &Shared, graphics: &mut Graphics, clock: &MediaClock, overlays: &
 
 fn words(wanted: &Wanted, clock: &MediaClock) -> Drawn {
     let full = full_bug(wanted, clock);
-    let bug = wanted.score_bug.then(|| {
-        if wanted.show_clock { full.clone() } else { ScoreBug { clock: None, period: None, ..full.clone() } }
-    });
+    let bug = wanted.score_bug.then(|| if wanted.show_clock { full.clone() } else { ScoreBug { clock: None, period: None, ..full.clone() } });
     let third = &wanted.lower_third;
     let lower_third = third.on.then(|| (third.title.clone(), third.subtitle.clone()));
     Drawn { bug, lower_third, slate: (wanted.slate_title.clone(), "Back in a moment".into()) }
@@ -148,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_clock_reads_like_the_one_on_the_wall() {
-        for (millis, down, expect) in [(1_200_000, true, "20:00"), (1_199_999, true, "20:00"), (59_001, true, "1:00"), (59_000, true, "0:59"), (0, true, "0:00"), (61_999, false, "1:01")] {
+        for (millis, down, expect) in
+            [(1_200_000, true, "20:00"), (1_199_999, true, "20:00"), (59_001, true, "1:00"), (59_000, true, "0:59"), (0, true, "0:00"), (61_999, false, "1:01")]
+        {
             assert_eq!(clock_text(millis, down), expect);
         }
     }

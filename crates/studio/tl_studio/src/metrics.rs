@@ -35,7 +35,12 @@ pub fn text(snapshot: &Snapshot) -> String {
     let per_camera = |value: &dyn Fn(&tl_wire::CameraView) -> Option<f64>| {
         snapshot.cameras.iter().map(|camera| (format!("{{slot=\"{}\"}}", camera.slot), value(camera))).collect::<Vec<_>>()
     };
-    line("camera_live", "gauge", "1 while pictures arrive in time", &per_camera(&|camera| Some(f64::from(u8::from(camera.state == tl_show::SourceState::Live)))));
+    line(
+        "camera_live",
+        "gauge",
+        "1 while pictures arrive in time",
+        &per_camera(&|camera| Some(f64::from(u8::from(camera.state == tl_show::SourceState::Live)))),
+    );
     line("camera_frames_total", "counter", "Pictures decoded", &per_camera(&|camera| Some(camera.frames as f64)));
     line("camera_lost_total", "counter", "Pictures known to be lost", &per_camera(&|camera| Some(camera.lost as f64)));
     line("camera_reconnects_total", "counter", "Times it came back", &per_camera(&|camera| Some(f64::from(camera.reconnects))));
@@ -47,7 +52,11 @@ pub fn text(snapshot: &Snapshot) -> String {
     line("camera_delay_p99_ms", "gauge", "Capture to decoded", &per_camera(&|camera| camera.delay_ms.map(|delay| delay.p99)));
     let per_output = |value: &dyn Fn(&tl_wire::OutputView) -> f64| {
         let label = |name: &str| name.replace(['\\', '"', '\n'], "_");
-        snapshot.outputs.iter().map(|output| (format!("{{name=\"{}\",kind=\"{}\"}}", label(&output.name), output.kind), Some(value(output)))).collect::<Vec<_>>()
+        snapshot
+            .outputs
+            .iter()
+            .map(|output| (format!("{{name=\"{}\",kind=\"{}\"}}", label(&output.name), output.kind), Some(value(output))))
+            .collect::<Vec<_>>()
     };
     line("output_bytes_total", "counter", "Sent to a destination", &per_output(&|output| output.bytes as f64));
     line("output_live", "gauge", "1 while it is reached", &per_output(&|output| f64::from(u8::from(output.state == "live"))));

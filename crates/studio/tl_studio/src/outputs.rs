@@ -189,7 +189,13 @@ impl Outputs {
     }
 
     /// Starts sending to a destination; does nothing when it is being sent to.
-    pub fn connect(&self, name: &str, url: &Secret, has_audio: bool, mut on_event: impl FnMut(DestinationEvent) + Send + 'static) -> Result<(), tl_media::Error> {
+    pub fn connect(
+        &self,
+        name: &str,
+        url: &Secret,
+        has_audio: bool,
+        mut on_event: impl FnMut(DestinationEvent) + Send + 'static,
+    ) -> Result<(), tl_media::Error> {
         if lock(&self.pushes).contains_key(name) {
             return Ok(());
         }

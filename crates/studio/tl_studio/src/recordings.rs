@@ -185,7 +185,8 @@ fn repair_part(part: &mut Part) -> Repaired {
     let before = std::fs::metadata(&part.path).map_or(0, |meta| meta.len());
     match tl_mp4::repair(&part.path) {
         Ok(scan) => {
-            let length = scan.tracks.iter().map(|track| (track.end_decode_time.saturating_sub(track.first_decode_time)) as f64 / f64::from(track.timescale.max(1)));
+            let length =
+                scan.tracks.iter().map(|track| (track.end_decode_time.saturating_sub(track.first_decode_time)) as f64 / f64::from(track.timescale.max(1)));
             part.end = Some(part.start + MediaTime::from_secs_f64(length.fold(0.0, f64::max)));
             Repaired::Whole(before.saturating_sub(scan.whole_bytes))
         }

@@ -125,7 +125,11 @@ impl Control {
                     remedy: "Ask its owner to look at the phone; it returns by itself.".into(),
                 }),
                 SourceState::Stale => {
-                    warnings.push(Warning { about: about.clone(), message: format!("{}: the picture stands still.", camera.name), remedy: "Wait a moment, or cut to another camera.".into() });
+                    warnings.push(Warning {
+                        about: about.clone(),
+                        message: format!("{}: the picture stands still.", camera.name),
+                        remedy: "Wait a moment, or cut to another camera.".into(),
+                    });
                 }
                 _ => {}
             }

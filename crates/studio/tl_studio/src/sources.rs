@@ -24,8 +24,13 @@ fn refusal(code: RefusalCode, message: String) -> Refusal {
 impl Control {
     /// Cameras of an earlier run are not there until they return.
     pub(crate) fn clear_ghosts(&mut self) {
-        let ghosts: Vec<(SlotId, SourceState)> =
-            self.parts.show.cameras().map(|(slot, camera)| (slot, camera.state)).filter(|(_, state)| !matches!(state, SourceState::Empty | SourceState::Lost)).collect();
+        let ghosts: Vec<(SlotId, SourceState)> = self
+            .parts
+            .show
+            .cameras()
+            .map(|(slot, camera)| (slot, camera.state))
+            .filter(|(_, state)| !matches!(state, SourceState::Empty | SourceState::Lost))
+            .collect();
         for (slot, from) in ghosts {
             self.log(Fact::SourceChanged { slot, from, to: SourceState::Lost, reason: "the studio was started again".into() }, "studio", None);
         }
@@ -156,7 +161,9 @@ impl Control {
     }
 
     fn phone_says(&mut self, session: SessionId, message: FromPhone) {
-        let Some((slot, _)) = self.cameras.iter().find(|(_, camera)| camera.session == Some(session)).map(|(slot, camera)| (*slot, camera.state)) else { return };
+        let Some((slot, _)) = self.cameras.iter().find(|(_, camera)| camera.session == Some(session)).map(|(slot, camera)| (*slot, camera.state)) else {
+            return;
+        };
         if let FromPhone::Hello { name, .. } = message {
             // The channel is open now: what was said before was lost.
             self.forget_tally(slot);

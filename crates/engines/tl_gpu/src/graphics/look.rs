@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn words_are_black_or_white_by_contrast() {
-        for (colour, words) in [("#000000", ON_DARK), ("#FFFFFF", ON_LIGHT), ("#1d4fd8", ON_DARK), ("#ffd400", ON_LIGHT), ("#b3131d", ON_DARK), ("#7fd14b", ON_LIGHT)] {
+        for (colour, words) in
+            [("#000000", ON_DARK), ("#FFFFFF", ON_LIGHT), ("#1d4fd8", ON_DARK), ("#ffd400", ON_LIGHT), ("#b3131d", ON_DARK), ("#7fd14b", ON_LIGHT)]
+        {
             assert_eq!(colours(colour), (colour.to_lowercase(), words));
         }
     }

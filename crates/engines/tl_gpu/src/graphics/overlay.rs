@@ -35,12 +35,8 @@ impl OverlayImage {
     /// Converts drawn pixels whose left top corner lies at `origin`; odd origins and sides are rounded to even ones with clear pixels.
     pub(crate) fn from_pixmap(pixmap: &Pixmap, origin: (u32, u32)) -> Self {
         let (pad_x, pad_y) = (origin.0 % 2, origin.1 % 2);
-        let place = PxRect::new(
-            origin.0 - pad_x,
-            origin.1 - pad_y,
-            (pixmap.width() + pad_x).next_multiple_of(2),
-            (pixmap.height() + pad_y).next_multiple_of(2),
-        );
+        let place =
+            PxRect::new(origin.0 - pad_x, origin.1 - pad_y, (pixmap.width() + pad_x).next_multiple_of(2), (pixmap.height() + pad_y).next_multiple_of(2));
         let source = Source { pixmap, pad: (pad_x, pad_y) };
         let mut luma = Vec::with_capacity((place.area() * 2) as usize);
         for y in 0..place.height {

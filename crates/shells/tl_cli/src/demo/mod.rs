@@ -104,7 +104,8 @@ impl Args {
                 tl_studio::default_data_dir().join("demos").join(format!("{stamp}-{}", std::process::id()))
             }
         };
-        std::fs::create_dir_all(&folder).map_err(|error| bad(format!("the demo's folder cannot be made ({error}); choose another with --data-dir: {}", folder.display())))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| bad(format!("the demo's folder cannot be made ({error}); choose another with --data-dir: {}", folder.display())))?;
         Ok(folder)
     }
 }

@@ -63,7 +63,14 @@ fn print(report: &Report, folder: &std::path::Path) {
     let program = &report.program;
     let count = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
     println!();
-    println!("Programme    {} s, {} pictures, dropped {}, repeated {}, black {}", number(Some(report.seconds), ""), count(program.frames), count(program.dropped), count(program.repeated), count(program.black));
+    println!(
+        "Programme    {} s, {} pictures, dropped {}, repeated {}, black {}",
+        number(Some(report.seconds), ""),
+        count(program.frames),
+        count(program.dropped),
+        count(program.repeated),
+        count(program.black)
+    );
     let latency = report.latency_ms.phone_to_program.as_ref();
     println!("Latency      phone to programme p50 {} p95 {}", number(latency.map(|tail| tail.p50), " ms"), number(latency.map(|tail| tail.p95), " ms"));
     let spread = |spread: &Option<tl_rehearsal::Spread>| number(spread.as_ref().map(|spread| spread.p95), " ms");

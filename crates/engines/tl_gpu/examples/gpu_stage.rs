@@ -67,7 +67,7 @@ fn options() -> Result<Options, String> {
 }
 
 fn measure(options: &Options, canvas: Size, name: &str, overlays: bool) -> Result<(String, String), String> {
-    let (done, pictures) = mpsc::channel();
+    let (done, pictures) = mpsc::sync_channel(64);
     let config = Config { adapter: options.adapter, ..Config::new(canvas) };
     let gpu = Gpu::start(config, move |picture| {
         // The receiver outlives the thread but for an early return.

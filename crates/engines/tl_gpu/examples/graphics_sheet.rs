@@ -7,10 +7,14 @@ use std::sync::{Arc, mpsc};
 
 use resvg::tiny_skia::{ColorU8, Pixmap};
 use tl_base::{MediaTime, Size, SlotId};
-use tl_frame::{Colour, Frame, Memory, PixelFormat, Rotation, VecPlanes};
+use tl_frame::{Colour, Frame, PixelFormat, Rotation};
 use tl_gpu::graphics::{ScoreBug, TeamLook};
 use tl_gpu::scene::{self, Transition};
 use tl_gpu::{AdapterChoice, Config, Gpu, Graphics, Job, Layer, OverlayImage, Placed, Scene};
+use tl_testkit::picture;
+
+/// Name of the file, layers, graphics.
+type Sheet = (&'static str, Vec<Layer>, Vec<Arc<OverlayImage>>);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tl_base::log::init("warn");
@@ -24,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn sheet(dir: &Path, canvas: Size) -> Result<(), Box<dyn std::error::Error>> {
-    let (done, pictures) = mpsc::channel();
+    let (done, pictures) = mpsc::sync_channel(4);
     let gpu = Gpu::start(Config { adapter: AdapterChoice::Software, ..Config::new(canvas) }, move |picture| {
         // The receiver outlives the thread but for an early return.
         done.send(picture).unwrap_or_default();
@@ -52,7 +56,7 @@ fn sheet(dir: &Path, canvas: Size) -> Result<(), Box<dyn std::error::Error>> {
     eprintln!("lower third {:.2} ms", started.elapsed().as_secs_f64() * 1e3);
     let full = |at| scene::full(camera(at), canvas);
     let plain_slate = graphics.slate("The show starts soon", "", None);
-    let scenes: Vec<(&str, Vec<Layer>, Vec<Arc<OverlayImage>>)> = vec![
+    let scenes: Vec<Sheet> = vec![
         ("bug", full(1), vec![score.clone(), lower]),
         (
             "long",
@@ -79,75 +83,47 @@ fn sheet(dir: &Path, canvas: Size) -> Result<(), Box<dyn std::error::Error>> {
         let job = Job { tick: tick as u64, pts: MediaTime::ZERO, scene: Scene { layers, overlays } };
         gpu.submit(job).map_err(|_| "the queue is full")?;
         let picture = pictures.recv()?;
-        rgb(&picture.frame).save_png(dir.join(format!("{name}_{}x{}.png", canvas.width, canvas.height)))?;
+        drawing(&picture.frame).ok_or("the picture lies elsewhere")?.save_png(dir.join(format!("{name}_{}x{}.png", canvas.width, canvas.height)))?;
     }
     Ok(())
 }
 
 /// A rink as a camera might see it: bright ice, boards, players as blobs.
 fn rink(size: Size, camera: u16) -> Frame {
-    let (width, height) = (size.width as f32, size.height as f32);
-    let mut planes = VecPlanes::new(PixelFormat::I420, size);
-    let shade = |x: f32, y: f32| -> [f32; 3] {
-        let shift = f32::from(camera) * 0.13;
-        let player = |px: f32, py: f32| ((x - px) / 0.02).powi(2) + ((y - py) / 0.09).powi(2) < 1.0;
-        if y < 0.24 {
-            return if ((x * 60.0).sin() * (y * 90.0).cos()) > 0.2 { [70.0, 60.0, 66.0] } else { [38.0, 42.0, 54.0] };
-        }
-        if y < 0.30 {
-            return [222.0, 224.0, 226.0];
-        }
-        if player(0.3 + shift, 0.55) || player(0.6 - shift, 0.7) {
-            return [30.0, 60.0, 170.0];
-        }
-        if player(0.45 + shift, 0.62) || player(0.75, 0.5) {
-            return [200.0, 170.0, 20.0];
-        }
-        if (x - 0.5 - shift * 0.3).abs() < 0.006 {
-            return [190.0, 50.0, 50.0];
-        }
-        [205.0 + 20.0 * y, 214.0 + 18.0 * y, 222.0 + 15.0 * y]
-    };
-    let (columns, half) = (size.width as usize, size.width as usize / 2);
-    for (at, luma) in planes.plane_mut(0).iter_mut().enumerate() {
-        let [r, g, b] = shade((at % columns) as f32 / width, (at / columns) as f32 / height).map(|value| value / 255.0);
-        *luma = (16.0 + 219.0 * (0.2126 * r + 0.7152 * g + 0.0722 * b)).round() as u8;
-    }
-    for index in [1, 2] {
-        for (at, chroma) in planes.plane_mut(index).iter_mut().enumerate() {
-            let [r, g, b] = shade((at % half) as f32 * 2.0 / width, (at / half) as f32 * 2.0 / height).map(|value| value / 255.0);
-            let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-            let difference = if index == 1 { (b - y) / 1.8556 } else { (r - y) / 1.5748 };
-            *chroma = (128.0 + 224.0 * difference).round() as u8;
-        }
-    }
-    Frame {
-        source: SlotId(camera),
-        seq: 1,
-        format: PixelFormat::I420,
-        colour: Colour::PROGRAMME,
-        size,
-        rotation: Rotation::None,
-        capture: MediaTime::ZERO,
-        arrival: MediaTime::ZERO,
-        memory: Memory::Cpu(Arc::new(planes)),
+    let made = picture::frame(size, PixelFormat::I420, Colour::PROGRAMME, |plane, x, y| {
+        let divisor = if plane == 0 { 1.0 } else { 2.0 };
+        let [r, g, b] = shade(camera, x as f32 * divisor / size.width as f32, y as f32 * divisor / size.height as f32).map(|value| value / 255.0);
+        let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        let code = match plane {
+            0 => 16.0 + 219.0 * luma,
+            1 => 128.0 + 224.0 * (b - luma) / 1.8556,
+            _ => 128.0 + 224.0 * (r - luma) / 1.5748,
+        };
+        code.round() as u8
+    });
+    Frame { source: SlotId(camera), ..made }
+}
+
+fn shade(camera: u16, x: f32, y: f32) -> [f32; 3] {
+    let shift = f32::from(camera) * 0.13;
+    let player = |px: f32, py: f32| ((x - px) / 0.02).powi(2) + ((y - py) / 0.09).powi(2) < 1.0;
+    match y {
+        ..0.24 if (x * 60.0).sin() * (y * 90.0).cos() > 0.2 => [70.0, 60.0, 66.0],
+        ..0.24 => [38.0, 42.0, 54.0],
+        ..0.30 => [222.0, 224.0, 226.0],
+        _ if player(0.3 + shift, 0.55) || player(0.6 - shift, 0.7) => [30.0, 60.0, 170.0],
+        _ if player(0.45 + shift, 0.62) || player(0.75, 0.5) => [200.0, 170.0, 20.0],
+        _ if (x - 0.5 - shift * 0.3).abs() < 0.006 => [190.0, 50.0, 50.0],
+        _ => [205.0 + 20.0 * y, 214.0 + 18.0 * y, 222.0 + 15.0 * y],
     }
 }
 
-fn rgb(frame: &Frame) -> Pixmap {
-    let Memory::Cpu(planes) = &frame.memory else { panic!("pictures lie in memory") };
-    let [y, u, v] = [0, 1, 2].map(|index| planes.plane(index).expect("I420"));
-    let mut out = Pixmap::new(frame.size.width, frame.size.height).expect("a size");
-    let width = frame.size.width as usize;
-    for (at, pixel) in out.pixels_mut().iter_mut().enumerate() {
-        let (column, row) = (at % width, at / width);
-        let luma = (f32::from(y.row(row)[column]) - 16.0) / 219.0;
-        let chroma = |plane: &tl_frame::Plane<'_>| (f32::from(plane.row(row / 2)[column / 2]) - 128.0) / 224.0;
-        let (cb, cr) = (chroma(&u), chroma(&v));
-        let (r, b) = (luma + 1.5748 * cr, luma + 1.8556 * cb);
-        let g = (luma - 0.2126 * r - 0.0722 * b) / 0.7152;
-        let code = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
-        *pixel = ColorU8::from_rgba(code(r), code(g), code(b), 255).premultiply();
+fn drawing(frame: &Frame) -> Option<Pixmap> {
+    let mut out = Pixmap::new(frame.size.width, frame.size.height)?;
+    let rgb = picture::rgb(frame)?;
+    let (pixels, _) = rgb.as_chunks::<3>();
+    for (out, [r, g, b]) in out.pixels_mut().iter_mut().zip(pixels) {
+        *out = ColorU8::from_rgba(*r, *g, *b, 255).premultiply();
     }
-    out
+    Some(out)
 }

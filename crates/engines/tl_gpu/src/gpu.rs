@@ -128,7 +128,6 @@ impl Gpu {
     }
 
     /// Hands over one tick's job; never waits. The job comes back when the queue is full.
-    #[expect(clippy::result_large_err, reason = "the job is given back so that the caller may keep its frames")]
     pub fn submit(&self, job: Job) -> Result<(), Job> {
         match &self.jobs {
             Some(jobs) => jobs.send(job).map_err(|(Refused::Full(job) | Refused::Closed(job))| job),

@@ -1,5 +1,7 @@
 //! The device under load, and lost on air.
 
+#![expect(clippy::panic, reason = "a test fails loudly")]
+
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ use tl_testkit::picture::frame;
 const CANVAS: Size = Size::new(192, 108);
 
 fn start() -> Option<(Gpu, mpsc::Receiver<Picture>)> {
-    let (done, pictures) = mpsc::channel();
+    let (done, pictures) = mpsc::sync_channel(512);
     let config = Config { adapter: AdapterChoice::Software, ..Config::new(CANVAS) };
     match Gpu::start(config, move |picture| done.send(picture).unwrap_or_default()) {
         Ok(gpu) => Some((gpu, pictures)),

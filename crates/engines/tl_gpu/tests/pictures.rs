@@ -1,5 +1,7 @@
 //! What the software driver draws, held against arithmetic and golden pictures. Says aloud when there is no driver.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -21,7 +23,7 @@ struct Stage {
 
 impl Stage {
     fn new(canvas: Size) -> Option<Self> {
-        let (done, pictures) = mpsc::channel();
+        let (done, pictures) = mpsc::sync_channel(512);
         let config = Config { adapter: AdapterChoice::Software, ..Config::new(canvas) };
         match Gpu::start(config, move |picture| done.send(picture).expect("the test listens")) {
             Ok(gpu) => Some(Self { gpu, pictures, tick: 0 }),

@@ -3,7 +3,7 @@
 //! It may stall for seconds with no effect on air: pictures and sound travel beside it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -484,7 +484,7 @@ impl Control {
     }
 
     /// The file name of a recording's part, for events.
-    pub(crate) fn short(path: &PathBuf) -> String {
+    pub(crate) fn short(path: &Path) -> String {
         path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 

@@ -60,3 +60,15 @@ fn graphics_stay_on_the_canvas_whatever_they_say() {
         assert!(x + width <= CANVAS.width && y + height <= CANVAS.height, "{x} {y} {width} {height}");
     }
 }
+
+#[test]
+fn templates_use_no_colour_of_their_own() {
+    let tokens = include_str!("../../../../../assets/tokens.json");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../assets/graphics");
+    for file in std::fs::read_dir(folder).expect("the templates").map(|entry| entry.expect("an entry").path()) {
+        let drawing = std::fs::read_to_string(&file).expect("a text");
+        for colour in drawing.split("\"#").skip(1).filter_map(|rest| rest.split('"').next()).filter(|_| file.extension().is_some_and(|kind| kind == "svg")) {
+            assert!(tokens.contains(&format!("\"#{colour}\"")), "{}: #{colour}", file.display());
+        }
+    }
+}

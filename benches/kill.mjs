@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { beside, freePort, machine, nginxRtmp, percentile, scratch, show, table, touchline, until } from './parts.mjs';
+import { ask, beside, freePort, machine, nginxRtmp, percentile, scratch, show, table, touchline, until } from './parts.mjs';
 
 const option = (name, usual) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -21,22 +21,7 @@ const start = () => beside(touchline, ['run', '--data-dir', path.join(folder, 'd
 const port = await freePort();
 const links = () => JSON.parse(readFileSync(linksFile, 'utf8'));
 
-async function snapshot() {
-  try {
-    const { base, owner_token } = links();
-    const { Agent, request } = await import('node:https');
-    return await new Promise((resolve) => {
-      const ask = request(`${base}/api/v1/sessions/current/snapshot`, { headers: { authorization: `Bearer ${owner_token}` }, agent: new Agent({ rejectUnauthorized: false }), timeout: 1000 }, (answer) => {
-        let text = '';
-        answer.on('data', (data) => { text += data; });
-        answer.on('end', () => { try { resolve(JSON.parse(text)); } catch { resolve(null); } });
-      });
-      ask.on('error', () => resolve(null));
-      ask.on('timeout', () => { ask.destroy(); resolve(null); });
-      ask.end();
-    });
-  } catch { return null; }
-}
+const snapshot = async () => { try { return await ask(links(), 'GET', '/api/v1/sessions/current/snapshot'); } catch { return null; } };
 
 const lengthOf = (file) => Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'csv=p=0', file]).toString());
 const decodes = (file) => { try { return execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-map', '0:v', '-f', 'null', '-'], { stdio: ['ignore', 'pipe', 'pipe'] }).toString() === ''; } catch { return false; } };
@@ -58,10 +43,9 @@ for (let round = 1; round <= times; round += 1) {
   const manifest = JSON.parse(readFileSync(path.join(links().session_dir, 'recordings.json'), 'utf8'));
   const open = manifest.flatMap((entry) => entry.parts.filter((part) => part.end_ns === null).map((part) => ({ ...part, source: entry.source })));
   const view = await snapshot();
-  const killedAt = view.media_time;
-  const wallAtView = Date.now();
+  const era = JSON.parse(readFileSync(path.join(links().session_dir, 'session.json'), 'utf8')).eras.at(-1);
+  const killedMedia = era.offset + (Date.now() * 1000 - era.wall_anchor) * 1000;
   await studio.kill();
-  const killedMedia = killedAt + (Date.now() - wallAtView) * 1e6;
   const from = Date.now();
   studio = start();
   await until('a programme picture after the start', 30, async () => { const now = await snapshot(); return now && now.era > view.era && now.output.frames > 0; });

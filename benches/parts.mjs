@@ -2,6 +2,7 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { Agent, request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -102,3 +103,18 @@ export const percentile = (values, share) => {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] : null;
 };
+
+/** Asks the studio's API as its owner; null when nobody answers. */
+export function ask(links, method, route, body) {
+  return new Promise((resolve) => {
+    const headers = { authorization: `Bearer ${links.owner_token}`, ...(body ? { 'content-type': 'application/json' } : {}) };
+    const asked = request(`${links.base}${route}`, { method, headers, agent: new Agent({ rejectUnauthorized: false }), timeout: 1000 }, (answer) => {
+      let text = '';
+      answer.on('data', (data) => { text += data; });
+      answer.on('end', () => { try { resolve(JSON.parse(text)); } catch { resolve(null); } });
+    });
+    asked.on('error', () => resolve(null));
+    asked.on('timeout', () => { asked.destroy(); resolve(null); });
+    asked.end(body ? JSON.stringify(body) : undefined);
+  });
+}

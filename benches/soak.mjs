@@ -1,5 +1,5 @@
 // Ten minutes of four cameras: memory, drift of a viewer in a real browser, dropped and repeated pictures.
-// usage: ./studio bench soak [--minutes N] [--cameras N]
+// usage: ./studio bench soak [--minutes N] [--cameras N] [--no-viewer]
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beside, cost, machine, root, run, scratch, show, table, touchline, until } from './parts.mjs';
@@ -10,7 +10,7 @@ const option = (name, usual) => {
 };
 const minutes = option('minutes', 10);
 const cameras = option('cameras', 4);
-const viewing = process.argv.includes('--viewer');
+const viewing = !process.argv.includes('--no-viewer');
 const links = path.join(scratch(), 'links.json');
 console.log(machine());
 const demo = beside(touchline, ['demo', '--headless', '--cameras', String(cameras), '--links', links]);

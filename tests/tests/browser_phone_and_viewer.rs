@@ -10,14 +10,18 @@ fn a_browser_joins_is_cut_to_and_sees_that_it_is_live() -> anyhow::Result<()> {
         return Ok(());
     }
     let stage = Stage::open(|_| {})?;
-    let (_, page) = stage.studio.links().phones.first().cloned().expect("a phone's link");
+    // A virtual phone is on air first, so that the browser has to be cut to.
+    let phones = stage.phones(1, Faults::none(), false)?;
+    let (_, page) = stage.studio.links().phones.get(1).cloned().expect("a phone's link");
     let child = browser_script("phone.mjs", &[&page, "8"])?;
-    until("the phone is live", 60.0, || stage.studio.snapshot().cameras.iter().any(|camera| camera.slot.0 == 1 && camera.is_live()))?;
-    let camera = stage.studio.snapshot().cameras[0].clone();
-    assert!(matches!(camera.codec.as_deref(), Some("h264" | "vp8")), "{camera:?}");
-    until("it is on air", 10.0, || stage.studio.snapshot().program.live.is_some())?;
-    until("its clock is known by round trips", 10.0, || stage.studio.snapshot().cameras[0].clock.is_some_and(|clock| clock.two_way))?;
-    let clock = stage.studio.snapshot().cameras[0].clock.expect("it was known");
+    let browser = || stage.studio.snapshot().cameras.iter().find(|camera| camera.slot.0 == 2).cloned();
+    until("the phone is live", 60.0, || browser().is_some_and(|camera| camera.is_live()))?;
+    assert!(browser().is_some_and(|camera| matches!(camera.codec.as_deref(), Some("h264" | "vp8"))), "{:?}", browser());
+    let (status, answer) = stage.owner()?.command("to the browser", serde_json::json!({ "type": "cut", "slot": 2 }))?;
+    assert_eq!(status, 200, "{answer}");
+    until("it is on air", 5.0, || browser().is_some_and(|camera| camera.live))?;
+    until("its clock is known by round trips", 10.0, || browser().and_then(|camera| camera.clock).is_some_and(|clock| clock.two_way))?;
+    let clock = browser().and_then(|camera| camera.clock).expect("it was known");
     assert!(clock.offset_ms.abs() < 100.0, "the same machine's clock: {clock:?}");
     let done = child.wait_with_output()?;
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -25,6 +29,7 @@ fn a_browser_joins_is_cut_to_and_sees_that_it_is_live() -> anyhow::Result<()> {
     let bands = seen["bands"].to_string();
     assert!(bands.contains("LIVE"), "the phone was told that it is on air: {seen}");
     assert_eq!(seen["problems"], serde_json::json!([]));
+    phones.finish()?;
     stage.close()?;
     Ok(())
 }

@@ -22,10 +22,13 @@ fn another_camera_takes_over_and_the_phone_returns() -> anyhow::Result<()> {
     let state = |slot: u16| stage.studio.snapshot().cameras.iter().find(|camera| camera.slot.0 == slot).map(|camera| (camera.state, camera.reconnects));
     until("camera 1 is live again in its own slot", 30.0, || state(1).is_some_and(|(state, reconnects)| state == SourceState::Live && reconnects > 0))?;
 
+    // Then everybody leaves: the slate, which is not black.
     let session = stage.studio.session_dir().to_path_buf();
     phones.finish()?;
-    let snapshot = stage.studio.snapshot();
-    assert_eq!(snapshot.output.black, 0, "never black");
+    until("the slate shows", 5.0, || stage.studio.snapshot().program.live.is_none())?;
+    let gone = stage.studio.snapshot().output.frames;
+    until("the slate is on air", 5.0, || stage.studio.snapshot().output.frames > gone + 15)?;
+    assert_eq!(stage.studio.snapshot().output.black, 0, "never black");
     let folder = stage.close()?;
 
     // How long the programme showed the dead camera's last picture, from the trace of ticks.

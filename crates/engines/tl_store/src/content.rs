@@ -141,6 +141,18 @@ impl ContentStore {
         }
     }
 
+    /// Removes blobs that were stored longer ago than `age`; returns how many. What cannot be removed is tried again at the next call.
+    pub fn expire(&self, age: Duration) -> Result<usize, Error> {
+        let now = SystemTime::now();
+        let mut removed = 0;
+        for (_, path) in self.list(&mut FsckReport::default())? {
+            let stored = path.metadata().and_then(|facts| facts.modified()).ok();
+            let old = stored.and_then(|stored| now.duration_since(stored).ok()).is_some_and(|held| held > age);
+            removed += usize::from(old && fs::remove_file(&path).is_ok());
+        }
+        Ok(removed)
+    }
+
     /// Reads every blob and compares it with its name. `progress` gets blobs done and blobs in all. Nothing is changed.
     pub fn fsck(&self, mut progress: impl FnMut(u64, u64)) -> Result<FsckReport, Error> {
         let mut report = FsckReport::default();
@@ -301,5 +313,17 @@ mod tests {
         let report = store.fsck(|_, _| {}).expect("a report");
         assert_eq!((report.checked, report.is_clean()), (20, true));
         assert_eq!(fs::read_dir(store.folder.join("tmp")).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_and_the_rest_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = ContentStore::open(folder.path()).expect("a store");
+        let old = store.put(&[Bytes::from_static(b"last season")]).expect("stored");
+        let new = store.put(&[Bytes::from_static(b"today")]).expect("stored");
+        let file = File::options().write(true).open(store.path(&old)).expect("opened");
+        file.set_modified(SystemTime::now() - Duration::from_secs(31 * 86_400)).expect("aged");
+        assert_eq!(store.expire(Duration::from_secs(30 * 86_400)).expect("expired"), 1);
+        assert!(!store.contains(&old) && store.contains(&new));
     }
 }

@@ -97,7 +97,8 @@ impl SessionStore {
     /// The newest session that was not ended, to be resumed, and what could not be read on the way.
     pub fn open_unfinished(&self) -> Result<(Option<Session>, Vec<String>), Error> {
         let (records, problems) = self.list()?;
-        let unfinished = records.into_iter().rev().find(|record| matches!(record.state, SessionState::Starting | SessionState::Running));
+        let unfinished =
+            records.into_iter().rev().find(|record| matches!(record.state, SessionState::Starting | SessionState::Running | SessionState::Completed));
         let open = |record: SessionRecord| Session { folder: self.data.join("sessions").join(&record.id), record };
         Ok((unfinished.map(open), problems))
     }
@@ -251,6 +252,8 @@ mod tests {
         assert!(found.save_state("../x", &1).is_err() && found.save_state("session", &1).is_err());
         assert_eq!(store.load(&id).expect("loads").record().eras.len(), 2);
         found.mark(SessionState::Completed).expect("marked");
+        assert!(store.open_unfinished().expect("looked").0.is_some(), "its files are not whole yet");
+        found.mark(SessionState::Stored).expect("marked");
         assert!(store.open_unfinished().expect("looked").0.is_none());
     }
 

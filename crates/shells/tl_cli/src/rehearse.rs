@@ -24,6 +24,9 @@ pub struct Args {
     /// How many phones
     #[arg(long, value_name = "N", default_value_t = 4)]
     cameras: u16,
+    /// The first of these phones takes this camera position
+    #[arg(long, value_name = "SLOT", default_value_t = 1)]
+    first: u16,
     /// Game, clocks, network and cuts follow from it
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -51,22 +54,23 @@ pub struct Args {
 }
 
 pub fn main(args: &Args) -> anyhow::Result<()> {
+    if args.seconds.is_some_and(|seconds| !(1.0..=86_400.0).contains(&seconds)) {
+        return Err(bad("--seconds must be 1 to 86400"));
+    }
     let read = LinksFile::read(&args.links);
     let links =
         read.map_err(|error| bad(format!("the links file cannot be read ({error}); start `touchline run --links FILE` first: {}", args.links.display())))?;
-    let phones: Vec<PhoneTicket> = links
-        .camera_tokens
-        .iter()
-        .take(usize::from(args.cameras))
-        .map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) })
-        .collect();
-    if phones.len() < usize::from(args.cameras) {
-        return Err(bad(format!("the studio has {} camera positions, fewer than --cameras {}", phones.len(), args.cameras)));
+    let wanted = usize::from(args.cameras);
+    let free = links.camera_tokens.iter().filter(|(slot, _)| slot.0 >= args.first);
+    let phones: Vec<PhoneTicket> = free.take(wanted).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) }).collect();
+    if phones.len() < wanted || wanted == 0 {
+        return Err(bad(format!("the studio has {} camera positions from {} on; correct --cameras {wanted} or --first", phones.len(), args.first)));
     }
     let slots: Vec<_> = phones.iter().map(|phone| phone.slot).collect();
     let options = Options {
         studio: links.base,
-        certificate_pem: std::fs::read_to_string(&links.certificate)?,
+        certificate_pem: std::fs::read_to_string(&links.certificate)
+            .map_err(|error| bad(format!("the studio's certificate cannot be read ({error}): {}", links.certificate.display())))?,
         phones,
         director: (!args.no_script).then(|| Secret::new(links.script_token)),
         seed: args.seed,

@@ -125,7 +125,10 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     watchers::person_interrupts(&stop)?;
     let _parent = if args.until_stdin_closes { Some(watchers::stdin_closes(&stop)?) } else { None };
-    let studio = Studio::start(config)?;
+    let studio = Studio::start(config).map_err(|error| match error {
+        tl_studio::Error::DataFolder { .. } => bad(error.to_string()),
+        other => other.into(),
+    })?;
     let links = LinksFile::of(&studio);
     if let Some(path) = &args.links {
         links.write(path)?;

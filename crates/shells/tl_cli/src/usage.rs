@@ -34,7 +34,8 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
             ExitCode::from(2)
         }
         _ => {
-            let line = text.lines().next().unwrap_or("the arguments were not understood").trim_start_matches("error: ");
+            let first = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect::<Vec<_>>().join(" ");
+            let line = first.trim_start_matches("error: ");
             eprintln!("touchline: {line}; see --help");
             ExitCode::from(2)
         }

@@ -51,6 +51,7 @@ pub struct Camera {
     /// What it is told to send.
     pub ladder: Ladder,
     joined_at: MediaTime,
+    judged_at: MediaTime,
     in_time_since: Option<MediaTime>,
 }
 
@@ -70,6 +71,7 @@ impl Camera {
             reconnects: 0,
             ladder: ladder(),
             joined_at: MediaTime::ZERO,
+            judged_at: MediaTime::ZERO,
             in_time_since: None,
         }
     }
@@ -83,6 +85,7 @@ impl Camera {
         self.session = session;
         self.holder = holder.to_owned();
         self.joined_at = now;
+        self.judged_at = now;
         self.in_time_since = None;
         self.admission = None;
         self.ladder = ladder();
@@ -115,6 +118,7 @@ impl Camera {
         let silent_for = now - self.joined_at.max(MediaTime(now.0 - self.feed.age(now).unwrap_or(now).0));
         let next = match self.state {
             SourceState::Joining | SourceState::Returning if steady => (SourceState::Live, "pictures arrive in time"),
+            SourceState::Lost if steady && (self.session.is_some() || self.protocol != "webrtc") => (SourceState::Live, "its pictures are back"),
             SourceState::Joining if self.session.is_none() && self.protocol == "webrtc" => (SourceState::Empty, "it left before its first picture"),
             SourceState::Returning if !in_time && silent_for > LOST_AFTER => (SourceState::Lost, "no picture came"),
             SourceState::Live if !in_time => (SourceState::Stale, "its pictures stopped"),
@@ -127,14 +131,16 @@ impl Camera {
         Some(next)
     }
 
-    /// The verdict, once it is due: judged five seconds after the join over the last seconds.
+    /// The verdict when there is a new one: five seconds after the join, over the last seconds, and later whenever it changes.
     pub fn judge(&mut self, now: MediaTime) -> Option<Admission> {
-        if self.admission.is_some() || self.state != SourceState::Live || now - self.joined_at < JUDGED_AFTER {
+        if self.state != SourceState::Live || now - self.judged_at < JUDGED_AFTER {
             return None;
         }
+        self.judged_at = now;
         let verdict = judge(&self.feed.measured(), self.feed.slot());
+        let news = self.admission.as_ref().is_none_or(|before| before.accepted != verdict.accepted);
         self.admission = Some(verdict.clone());
-        Some(verdict)
+        news.then_some(verdict)
     }
 }
 

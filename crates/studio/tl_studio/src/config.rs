@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tl_base::{MediaTime, Rate, Secret, Size, SlotId};
 use tl_media::record;
-use tl_store::Settings;
+use tl_store::{Settings, space};
 
 use crate::Error;
 
@@ -48,11 +48,13 @@ pub struct RecordingConfig {
     pub fragment: MediaTime,
     /// How often the disk is told to keep what it has.
     pub sync: MediaTime,
+    /// Recordings stop when no more than this is free, so that the system goes on.
+    pub keep_free_bytes: u64,
 }
 
 impl Default for RecordingConfig {
     fn default() -> Self {
-        Self { iso: true, programme: true, fragment: MediaTime::from_millis(500), sync: MediaTime::from_secs(1) }
+        Self { iso: true, programme: true, fragment: MediaTime::from_millis(500), sync: MediaTime::from_secs(1), keep_free_bytes: space::STOP_BELOW_BYTES }
     }
 }
 
@@ -97,6 +99,8 @@ pub struct Config {
     pub segment: MediaTime,
     /// Length of a video part.
     pub part: MediaTime,
+    /// Days after which stored segments go.
+    pub retention_days: u32,
     /// Segments in the live playlist.
     pub window_segments: usize,
     /// Where the programme may be sent.
@@ -151,6 +155,7 @@ impl From<Settings> for Config {
             budget: (settings.show.budget_min, settings.show.budget_max),
             segment: settings.streaming.segment_duration,
             part: settings.streaming.part,
+            retention_days: settings.streaming.retention_days,
             window_segments: settings.streaming.window_segments,
             destinations: destinations.map(|found| Destination { name: found.name, url: found.url, on: false }).collect(),
             recording: RecordingConfig {
@@ -158,6 +163,7 @@ impl From<Settings> for Config {
                 programme: settings.recording.programme,
                 fragment: settings.recording.fragment,
                 sync: settings.recording.sync,
+                keep_free_bytes: space::STOP_BELOW_BYTES,
             },
             sound: true,
             live: true,

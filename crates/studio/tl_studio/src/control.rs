@@ -15,7 +15,8 @@ use tl_frame::AudioBlock;
 use tl_media::record;
 use tl_rtc::SessionId;
 use tl_rtc::data::{Tally, ToPhone};
-use tl_show::{Action, Fact, Fader, Show, SourceState, TransitionKind};
+use tl_show::{Action, Fact, Fader, Layout, Show, SourceState, TransitionKind};
+use tl_store::space::Level;
 use tl_store::{Actor, EventLog};
 use tl_wire::{Command, Event, Outcome, Refusal, RefusalCode, SCHEMA_VERSION, SessionState, Snapshot};
 use tokio::sync::{oneshot, watch};
@@ -24,15 +25,21 @@ use crate::budget::Budget;
 use crate::camera::Camera;
 use crate::feed::Feed;
 use crate::graphics::{GraphicsWorker, Wanted};
+use crate::health::HealthProbe;
 use crate::mix::{Mix, Shot};
 use crate::outputs::{DestinationEvent, Outputs};
 use crate::program::Failover;
 use crate::recordings::Recordings;
+use crate::session::Handle;
 
 /// How often the loop looks at its cameras when nothing wakes it.
 const LOOK: Duration = Duration::from_millis(50);
 /// How often it publishes a snapshot although nothing was decided.
 const PUBLISH: MediaTime = MediaTime::from_millis(200);
+/// How often events are flushed to the disk.
+const SYNC: MediaTime = MediaTime::from_millis(800);
+/// Events kept while the disk takes none; later ones are lost to the log, not to the show.
+const MAX_UNSAVED: usize = 8_192;
 /// Answers remembered for commands that are sent twice.
 const REMEMBERED: usize = 1_024;
 /// Events kept in memory for pages that reconnect; older ones are read from the log.
@@ -109,12 +116,18 @@ pub struct Parts {
     pub show: Show,
     /// Events so far, newest last.
     pub past: Vec<Event>,
+    /// Show time that the match clock must not count.
+    pub skipped: MediaTime,
+    /// The session on disk.
+    pub handle: Handle,
     /// Settings that the loop needs.
     pub config: crate::Config,
     /// Where decoded sound goes.
     pub sound: Sender<AudioBlock>,
     /// To itself, for callbacks.
     pub wakes: Sender<Wake>,
+    /// This machine.
+    pub health: HealthProbe,
     /// Draws the parts of a snapshot that live elsewhere.
     pub probe: Box<dyn FnMut(&mut Snapshot) + Send>,
 }
@@ -132,6 +145,10 @@ pub struct Control {
     looked: MediaTime,
     tally: BTreeMap<SlotId, Tally>,
     closing: Vec<(MediaTime, SessionId)>,
+    /// Events that the disk has not taken yet, oldest first.
+    unsaved: VecDeque<Event>,
+    synced: MediaTime,
+    pub(crate) disk: Level,
     seq: u64,
 }
 
@@ -142,18 +159,24 @@ impl Control {
         recent.make_contiguous().reverse();
         let seq = parts.past.last().map_or(0, |event| event.seq);
         let now = parts.clock.now();
+        // A command that is sent again after the studio died must not count twice.
+        let commands = recent.iter().rev().filter_map(|event| Some((format!("{}\u{0}{}", event.actor, event.command_id.as_ref()?), Outcome::Seq(event.seq))));
+        let answers: HashMap<String, Outcome> = commands.take(REMEMBERED).collect();
         Self {
             parts,
             cameras: BTreeMap::new(),
             state: SessionState::Running,
             recent,
-            answers: HashMap::new(),
-            answer_order: VecDeque::new(),
+            answer_order: answers.keys().cloned().collect(),
+            answers,
             mix_version: 0,
             published: MediaTime(i64::MIN / 2),
             looked: now,
             tally: BTreeMap::new(),
             closing: Vec::new(),
+            unsaved: VecDeque::new(),
+            synced: now,
+            disk: Level::Plenty,
             seq,
         }
     }
@@ -163,6 +186,11 @@ impl Control {
         let anchor = self.parts.clock.wall_of(self.parts.clock.now());
         let offset = self.parts.clock.now();
         self.log(Fact::EraOpened { era: self.parts.era, wall_anchor: anchor, offset }, "studio", None);
+        let clock = *self.parts.show.clock();
+        if clock.running && self.parts.skipped > MediaTime::ZERO {
+            let clock = tl_show::MatchClock { since: clock.since + self.parts.skipped, ..clock };
+            self.log(Fact::ClockSet { clock }, "studio", None);
+        }
         self.clear_ghosts();
         self.reconnect_destinations();
         self.publish();
@@ -232,14 +260,39 @@ impl Control {
             schema_version: SCHEMA_VERSION,
             fact,
         };
-        if let Err(error) = self.parts.log.append(&event) {
-            tracing::error!(%error, "an event was not written; the show goes on");
+        if self.unsaved.len() < MAX_UNSAVED {
+            self.unsaved.push_back(event.clone());
+            self.save_events();
         }
         if self.recent.len() == RECENT_EVENTS {
             self.recent.pop_front();
         }
         self.recent.push_back(event);
         self.seq
+    }
+
+    /// Writes what waits, in order. What a full disk refuses is tried again once a second.
+    fn save_events(&mut self) {
+        while let Some(event) = self.unsaved.front() {
+            if let Err(error) = self.parts.log.append(event) {
+                if self.unsaved.len() == 1 {
+                    tracing::error!(%error, "events are not written; the show goes on and they are kept");
+                }
+                return;
+            }
+            self.unsaved.pop_front();
+        }
+    }
+
+    fn sync_events(&mut self, now: MediaTime) {
+        if now - self.synced < SYNC {
+            return;
+        }
+        self.synced = now;
+        self.save_events();
+        if let Err(error) = self.parts.log.sync() {
+            tracing::error!(%error, "the event log was not flushed");
+        }
     }
 
     fn command(&mut self, actor: &Actor, command: Command) -> Outcome {
@@ -292,6 +345,9 @@ impl Control {
 
     fn end_session(&mut self, actor: &str, id: &str) {
         self.log(Fact::SessionEnded {}, actor, Some(id));
+        if let Err(error) = self.parts.handle.mark(SessionState::Completed) {
+            tracing::error!(%error, "the end of the session was not noted on disk");
+        }
         self.state = SessionState::Completed;
         self.parts.outputs.end();
     }
@@ -301,7 +357,13 @@ impl Control {
         let show = &self.parts.show;
         let program = show.program();
         let (transition, duration) = self.last_transition();
-        let shot = Shot { live: if program.slate { None } else { program.live }, layout: program.layout };
+        let live = if program.slate { None } else { program.live };
+        // A camera never stands inside or beside itself, as it would when the inset takes over.
+        let layout = match program.layout {
+            Layout::PictureInPicture { inset: other } | Layout::SideBySide { right: other } if live == Some(other) => Layout::Full,
+            layout => layout,
+        };
+        let shot = Shot { live, layout };
         let before = self.parts.mix.load();
         let feeds: BTreeMap<SlotId, Arc<Feed>> = self.cameras.iter().map(|(slot, camera)| (*slot, Arc::clone(&camera.feed))).collect();
         let fallbacks = self.fallbacks(shot.live);
@@ -378,6 +440,8 @@ impl Control {
         self.mix();
         self.send_tallies();
         self.close_due(now);
+        self.sync_events(now);
+        self.mind_disk();
     }
 
     /// Puts the first live camera on air when nothing is and nobody asked for the slate.
@@ -448,6 +512,7 @@ impl Control {
         let faders: BTreeMap<SourceId, Fader> = self.cameras.keys().map(|slot| (*slot, self.parts.show.fader(*slot))).collect();
         self.parts.faders.store(Arc::new(faders));
         let mut snapshot = self.snapshot();
+        snapshot.health = self.parts.health.health(snapshot.recordings.iter().map(|recording| recording.bytes).sum());
         (self.parts.probe)(&mut snapshot);
         self.parts.shared.snapshot.store(Arc::new(snapshot));
     }
@@ -478,6 +543,7 @@ impl Control {
         }
         self.parts.outputs.end();
         self.publish();
+        self.save_events();
         if let Err(error) = self.parts.log.sync() {
             tracing::error!(%error, "the event log was not synced");
         }

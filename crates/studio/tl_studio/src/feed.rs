@@ -288,17 +288,27 @@ impl Feed {
         lock(&self.recorder).is_some()
     }
 
-    /// Starts over for a phone that came back: old timing says nothing about the new connection.
-    pub fn reconnect(&self) {
+    /// Ends the part that is being written: nothing more comes for now.
+    pub fn end_part(&self) {
         if let Some(recorder) = lock(&self.recorder).as_ref() {
             recorder.new_part();
         }
+    }
+
+    /// Starts over for a phone that came back: old timing says nothing about the new connection.
+    pub fn reconnect(&self) {
+        self.end_part();
         let mut measures = lock(&self.measures);
         measures.delays.clear();
         measures.gaps.clear();
         drop(measures);
-        lock(&self.video).take();
-        lock(&self.opus).take();
+        // The time without a phone is no gap between its pictures.
+        self.newest_ready.store(i64::MIN, Ordering::Release);
+        // A decoder that ends joins its thread; the lock is free by then.
+        let video = lock(&self.video).take();
+        drop(video);
+        let opus = lock(&self.opus).take();
+        drop(opus);
     }
 }
 

@@ -55,6 +55,7 @@ struct Drawn {
     bug: Option<ScoreBug>,
     lower_third: Option<(String, String)>,
     slate: (String, String),
+    slate_score: (u32, u32),
 }
 
 struct Shared {
@@ -124,7 +125,8 @@ fn words(wanted: &Wanted, clock: &MediaClock) -> Drawn {
     let bug = wanted.score_bug.then(|| if wanted.show_clock { full.clone() } else { ScoreBug { clock: None, period: None, ..full.clone() } });
     let third = &wanted.lower_third;
     let lower_third = third.on.then(|| (third.title.clone(), third.subtitle.clone()));
-    Drawn { bug, lower_third, slate: (wanted.slate_title.clone(), "Back in a moment".into()) }
+    let slate_score = (full.home.score, full.away.score);
+    Drawn { bug, lower_third, slate_score, slate: (wanted.slate_title.clone(), "Back in a moment".into()) }
 }
 
 fn full_bug(wanted: &Wanted, clock: &MediaClock) -> ScoreBug {

@@ -1,8 +1,9 @@
-//! What this machine does: CPU, memory and disk of the studio.
+//! What this machine does: CPU, memory and disk of the studio, and what a filling disk asks for.
 
 use std::path::PathBuf;
 
 use tl_base::{MediaClock, MediaTime};
+use tl_store::space::{self, Level};
 use tl_wire::Health;
 
 /// Reads the machine once in a while.
@@ -14,12 +15,25 @@ pub struct HealthProbe {
     health: Health,
     bytes_before: Option<(MediaTime, u64)>,
     bytes_per_second: Option<f64>,
+    /// What was written at most: a recording that was stopped to save the disk must not make it look empty.
+    peak_per_second: f64,
+    level: Level,
 }
 
 impl HealthProbe {
     /// A probe for recordings in `dir`.
     pub fn new(clock: MediaClock, dir: PathBuf) -> Self {
-        Self { clock, dir, read: MediaTime(i64::MIN / 2), cpu_before: None, health: Health::default(), bytes_before: None, bytes_per_second: None }
+        Self {
+            clock,
+            dir,
+            read: MediaTime(i64::MIN / 2),
+            cpu_before: None,
+            health: Health::default(),
+            bytes_before: None,
+            bytes_per_second: None,
+            peak_per_second: 0.0,
+            level: Level::Plenty,
+        }
     }
 
     /// The newest figures; `recorded` is what all recordings hold now, in bytes.
@@ -43,11 +57,32 @@ impl HealthProbe {
             self.bytes_per_second = Some(self.bytes_per_second.map_or(rate, |before| before * 0.7 + rate * 0.3));
         }
         self.bytes_before = Some((now, recorded));
+        self.peak_per_second = self.peak_per_second.max(self.bytes_per_second.unwrap_or(0.0));
         self.health.disk_left_s = match (self.health.disk_free_bytes, self.bytes_per_second) {
             (Some(free), Some(rate)) if rate > 1_000.0 => Some(free as f64 / rate),
             _ => None,
         };
         self.health
+    }
+}
+
+impl HealthProbe {
+    /// What the disk asks for, keeping `keep_free` bytes. Recordings that were stopped start again only when there is room for long.
+    pub fn disk(&mut self, keep_free: u64) -> Level {
+        let Some(free) = self.health.disk_free_bytes else { return self.level };
+        // The marks count from the space that is kept free.
+        let level = space::level(free.saturating_add(space::STOP_BELOW_BYTES).saturating_sub(keep_free), self.peak_per_second);
+        self.level = settled(self.level, level);
+        self.level
+    }
+}
+
+/// What was stopped starts again one mark later than it stopped, so that a disk at a mark does not make it flap.
+fn settled(before: Level, now: Level) -> Level {
+    match (before, now) {
+        (Level::Stop, Level::ShedIso) => Level::Stop,
+        (Level::ShedIso, Level::Warn) => Level::ShedIso,
+        (_, now) => now,
     }
 }
 
@@ -65,4 +100,32 @@ fn rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_at_a_mark_does_not_make_recordings_flap() {
+        let marks = [Level::Warn, Level::ShedIso, Level::Warn, Level::Stop, Level::ShedIso, Level::Warn, Level::Plenty];
+        let mut level = Level::Plenty;
+        let seen: Vec<Level> = marks
+            .into_iter()
+            .map(|mark| {
+                level = settled(level, mark);
+                level
+            })
+            .collect();
+        assert_eq!(seen, [Level::Warn, Level::ShedIso, Level::ShedIso, Level::Stop, Level::Stop, Level::Warn, Level::Plenty]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_uses_cpu_and_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut probe = HealthProbe::new(MediaClock::starting_at(MediaTime::ZERO), folder.path().to_path_buf());
+        let health = probe.health(0);
+        assert!(health.rss_bytes.is_some_and(|bytes| bytes > 1_000_000) && health.disk_free_bytes.is_some(), "{health:?}");
+    }
 }

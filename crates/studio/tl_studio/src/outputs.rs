@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tl_base::queue::{Sender, WhenFull, bounded};
 use tl_base::{MediaClock, MediaTime, RateMeter, Secret, Wall};
@@ -78,6 +79,7 @@ pub struct Outputs {
     pushes: Mutex<BTreeMap<String, Arc<Push>>>,
     states: Mutex<BTreeMap<String, (String, String)>>,
     store: Option<Sender<Finished>>,
+    goodbyes: Mutex<Vec<JoinHandle<()>>>,
     hls_bytes: Mutex<(u64, RateMeter)>,
 }
 
@@ -94,17 +96,22 @@ impl Drop for StoreWriter {
     }
 }
 
-/// Starts the thread that files finished segments away.
-pub fn store_writer(store: Arc<ContentStore>) -> std::io::Result<(Sender<Finished>, StoreWriter)> {
+/// Starts the thread that files finished segments away, after it has removed those that are older than `retention_days`.
+pub fn store_writer(store: Arc<ContentStore>, retention_days: u32) -> std::io::Result<(StoreWriter, Sender<Finished>)> {
     let (sender, waiting) = bounded::<Finished>(STORE_QUEUE, WhenFull::DropOldest);
     let thread = std::thread::Builder::new().name("store".into()).spawn(move || {
+        match store.expire(Duration::from_secs(u64::from(retention_days) * 86_400)) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old segments were removed"),
+            Err(error) => tracing::warn!(%error, "old segments were not removed"),
+        }
         while let Some(finished) = waiting.recv() {
             if let Err(error) = store.put(&finished.body) {
                 tracing::warn!(%error, name = finished.name, "a segment was not stored");
             }
         }
     })?;
-    Ok((sender, StoreWriter(Some(thread))))
+    Ok((StoreWriter(Some(thread)), sender))
 }
 
 impl Outputs {
@@ -112,7 +119,17 @@ impl Outputs {
     pub fn new(clock: MediaClock, trace: Option<Trace>, presentation: Option<Presentation>, store: Option<Sender<Finished>>) -> Arc<Self> {
         let live = presentation.map(|presentation| Live { presentation: Mutex::new(presentation), version: watch::channel(0).0 });
         let hls_bytes = Mutex::new((0, RateMeter::new(MediaTime::from_secs(4))));
-        Arc::new(Self { clock, trace, live, recorder: Mutex::default(), pushes: Mutex::default(), states: Mutex::default(), store, hls_bytes })
+        Arc::new(Self {
+            clock,
+            trace,
+            live,
+            recorder: Mutex::default(),
+            pushes: Mutex::default(),
+            states: Mutex::default(),
+            store,
+            goodbyes: Mutex::default(),
+            hls_bytes,
+        })
     }
 
     /// The live playlist.
@@ -196,6 +213,10 @@ impl Outputs {
         has_audio: bool,
         mut on_event: impl FnMut(DestinationEvent) + Send + 'static,
     ) -> Result<(), tl_media::Error> {
+        if self.state_of(name).is_some_and(|state| state == "refused") {
+            // Its supervisor has given up; asking again means starting anew.
+            self.say_goodbye(name);
+        }
         if lock(&self.pushes).contains_key(name) {
             return Ok(());
         }
@@ -210,9 +231,24 @@ impl Outputs {
 
     /// Stops sending to a destination. What was sent stays in its figures.
     pub fn disconnect(&self, name: &str) {
-        let removed = lock(&self.pushes).remove(name);
-        drop(removed);
+        self.say_goodbye(name);
         lock(&self.states).insert(name.to_owned(), ("off".into(), String::new()));
+    }
+
+    /// Lets a destination go on a thread of its own: its supervisor may sit in a name look-up, and nobody waits for that.
+    fn say_goodbye(&self, name: &str) {
+        let Some(push) = lock(&self.pushes).remove(name) else { return };
+        let leaving = std::thread::Builder::new().name("goodbye".into()).spawn(move || drop(push));
+        let mut goodbyes = lock(&self.goodbyes);
+        goodbyes.retain(|leaving| !leaving.is_finished());
+        match leaving {
+            Ok(leaving) => goodbyes.push(leaving),
+            Err(error) => tracing::warn!(%error, "a destination was let go on the spot"),
+        }
+    }
+
+    fn state_of(&self, name: &str) -> Option<String> {
+        lock(&self.states).get(name).map(|(state, _)| state.clone())
     }
 
     /// Notes a destination's state for the snapshot.
@@ -272,8 +308,20 @@ impl Outputs {
         if let Some(live) = &self.live {
             self.store_away(live.change(Presentation::end));
         }
-        let pushes = std::mem::take(&mut *lock(&self.pushes));
-        drop(pushes);
+        let names: Vec<String> = lock(&self.pushes).keys().cloned().collect();
+        for name in names {
+            self.say_goodbye(&name);
+        }
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        for leaving in std::mem::take(&mut *lock(&self.goodbyes)) {
+            if leaving.join().is_err() {
+                tracing::error!("letting a destination go panicked");
+            }
+        }
     }
 }
 

@@ -33,10 +33,10 @@ const LATE_PERIODS: f64 = 1.6;
 const LIVE_REACH: f64 = 0.9;
 /// Another camera keeps its order this far beyond the half-way point; more than the clocks' own jitter.
 const PAIR_SLACK: MediaTime = MediaTime::from_millis(1);
+/// A camera that gives this share of the programme's rate should have had a new picture for each tick, but for a lost one.
+const STEADY_SHARE: f64 = 0.9;
 /// Finished pictures waiting for the loop.
 const FINISHED: usize = 4;
-/// A key picture falls on each multiple of this show time.
-const KEY_GRID: MediaTime = MediaTime::from_secs(2);
 
 /// Counts since the studio's start.
 #[derive(Debug, Default)]
@@ -68,6 +68,8 @@ pub struct Config {
     pub size: Size,
     /// Ticks a second.
     pub rate: Rate,
+    /// A key picture falls on each multiple of this show time: the length of a segment.
+    pub key_grid: MediaTime,
     /// Show time.
     pub clock: MediaClock,
 }
@@ -147,6 +149,8 @@ struct Pending {
     tick: u64,
     pts: MediaTime,
     entry: trace::Tick,
+    /// The GPU had no room for it: the last picture goes out in its place, when its turn comes.
+    lost: bool,
 }
 
 struct Loop {
@@ -220,11 +224,9 @@ impl Loop {
         scene.overlays.extend(overlays.images.iter().map(|image| tl_gpu::Placed { image: Arc::clone(image), opacity: 1.0 }));
         let entry = self.describe(mix, shot, &picked, pts);
         let job = Job { tick: self.tick, pts, scene };
-        if self.pending.len() >= IN_FLIGHT || self.wiring.gpu.submit(job).is_err() {
-            self.resend(Pending { tick: self.tick, pts, entry });
-            return;
-        }
-        self.pending.push_back(Pending { tick: self.tick, pts, entry });
+        let lost = self.pending.len() >= IN_FLIGHT || self.wiring.gpu.submit(job).is_err();
+        self.pending.push_back(Pending { tick: self.tick, pts, entry, lost });
+        self.replace_lost();
     }
 
     /// Takes over what the control loop wants.
@@ -276,7 +278,9 @@ impl Loop {
             picked.insert(slot, frame);
         }
         let reach = MediaTime(period.0 / 2) + PAIR_SLACK;
-        for (slot, feed) in mix.feeds.iter().filter(|(slot, _)| Some(**slot) != self.shot.live) {
+        let now = self.config.clock.now();
+        // A camera that stopped keeps its last picture in its feed; nobody must see it beside a live one.
+        for (slot, feed) in mix.feeds.iter().filter(|(slot, feed)| Some(**slot) != self.shot.live && feed.is_live(now)) {
             if let Some(frame) = feed.pick(self.cursors.entry(*slot).or_default(), together, reach) {
                 picked.insert(*slot, frame);
             }
@@ -303,7 +307,7 @@ impl Loop {
         let mut kind = if shown.is_some() { trace::Kind::Frame } else { trace::Kind::Slate };
         if let Some((slot, _)) = key
             && key == self.last_shown
-            && mix.feeds.get(&slot).is_some_and(|feed| feed.fps() >= self.config.rate.as_f64() - 0.5)
+            && mix.feeds.get(&slot).is_some_and(|feed| feed.fps() >= self.config.rate.as_f64() * STEADY_SHARE)
         {
             self.counts.repeated.fetch_add(1, Ordering::Relaxed);
             kind = trace::Kind::Repeat;
@@ -347,18 +351,28 @@ impl Loop {
     }
 
     fn finish(&mut self, picture: Picture) {
+        if self.pending.front().is_none_or(|front| front.tick > picture.tick) {
+            // Its tick has been replaced; it is still newer than what would be sent again next.
+            self.last = Some(picture.frame);
+            return;
+        }
         while let Some(front) = self.pending.pop_front() {
             if front.tick == picture.tick {
                 self.last = Some(picture.frame.clone());
                 self.encode(picture.frame, front);
-                return;
-            }
-            if front.tick > picture.tick {
-                // It came after its tick had been replaced.
-                self.pending.push_front(front);
-                return;
+                break;
             }
             self.resend(front);
+        }
+        self.replace_lost();
+    }
+
+    /// Sends again in place of ticks that the GPU had no room for, as soon as every earlier tick is out.
+    fn replace_lost(&mut self) {
+        while self.pending.front().is_some_and(|front| front.lost) {
+            if let Some(front) = self.pending.pop_front() {
+                self.resend(front);
+            }
         }
     }
 
@@ -369,6 +383,7 @@ impl Loop {
                 self.resend(front);
             }
         }
+        self.replace_lost();
     }
 
     /// Sends the last finished picture under this tick's time.
@@ -387,7 +402,7 @@ impl Loop {
 
     fn encode(&mut self, frame: Frame, pending: Pending) {
         let frame = Frame { capture: pending.pts, ..frame };
-        let ticks_on_grid = pending.pts.0 % KEY_GRID.0 < self.config.rate.period().0;
+        let ticks_on_grid = pending.pts.0 % self.config.key_grid.0.max(1) < self.config.rate.period().0;
         if scene::is_black(&frame) && pending.entry.kind != trace::Kind::Slate && self.running.is_none() {
             self.counts.black.fetch_add(1, Ordering::Relaxed);
         }

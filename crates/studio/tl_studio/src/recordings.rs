@@ -116,6 +116,11 @@ impl Recordings {
     /// Makes one playable file of each recording and reads its head back. Returns problems, one line each.
     pub fn finalise(&mut self, mut progress: impl FnMut(usize, usize)) -> Vec<String> {
         let mut problems = Vec::new();
+        // A part that a full disk ended before its first fragment left no file.
+        for entry in &mut self.entries {
+            entry.parts.retain(|part| part.path.is_file());
+        }
+        self.entries.retain(|entry| !entry.parts.is_empty());
         let total = self.entries.len();
         for index in 0..total {
             progress(index, total);

@@ -11,10 +11,7 @@ use tl_wire::{Event, Role, SessionState, Snapshot};
 use crate::Error;
 use crate::config::Config;
 use crate::control::Control;
-use crate::recordings::Repaired;
-
-/// A resumed show starts on this grid, so that key pictures and segments keep theirs.
-const GRID: MediaTime = MediaTime::from_secs(2);
+use crate::recordings::{Recordings, Repaired};
 
 /// What a session is opened with.
 pub struct Opened {
@@ -36,6 +33,8 @@ pub struct Opened {
     pub discontinuity: u64,
     /// The live playlist's first segment.
     pub start_msn: u64,
+    /// How far show time was put ahead of the wall clock to start on the grid; the match clock must not count it.
+    pub skipped: MediaTime,
 }
 
 /// The session on disk, and its tokens.
@@ -73,9 +72,9 @@ impl Handle {
         self.sessions.list().map(|(records, _)| records).unwrap_or_default()
     }
 
-    /// Marks the session as ended with all its files whole.
-    pub fn stored(&self) -> Result<(), Error> {
-        Ok(self.session.lock().unwrap_or_else(PoisonError::into_inner).mark(SessionState::Stored)?)
+    /// Notes on disk how far the session's life is.
+    pub fn mark(&self, state: SessionState) -> Result<(), Error> {
+        Ok(self.session.lock().unwrap_or_else(PoisonError::into_inner).mark(state)?)
     }
 }
 
@@ -103,7 +102,18 @@ pub fn open(config: &Config) -> Result<Opened, Error> {
     for event in &past {
         show.apply(&event.fact, event.seq, event.media_time);
     }
-    let offset = if resumed { resume_at(&past, session.record().eras.last()) } else { MediaTime::ZERO };
+    if resumed && show.ended() {
+        // It was ended, and cut off before its files were whole: that is done now, and a new session begins.
+        let mut recordings = Recordings::open(&dir)?;
+        recordings.repair();
+        for problem in recordings.finalise(|_, _| {}) {
+            tracing::warn!(problem, "a recording of the session before");
+        }
+        session.mark(SessionState::Stored)?;
+        drop((log, session, store));
+        return open(config);
+    }
+    let (offset, skipped) = if resumed { resume_at(&past, session.record().eras.last(), config.segment) } else { (MediaTime::ZERO, MediaTime::ZERO) };
     let clock = MediaClock::starting_at(offset);
     let era = session.open_era(clock.wall_of(offset), offset)?.era;
     if !resumed {
@@ -111,17 +121,20 @@ pub fn open(config: &Config) -> Result<Opened, Error> {
     }
     let start_msn = (offset.0 / config.segment.0.max(1)) as u64;
     let handle = Handle { id, sessions: Arc::new(store), session: Arc::new(Mutex::new(session)), tokens: Arc::new(tokens) };
-    Ok(Opened { handle, dir, era, clock, log, past, show, discontinuity: u64::from(era.0.saturating_sub(1)), start_msn })
+    Ok(Opened { handle, dir, era, clock, log, past, show, discontinuity: u64::from(era.0.saturating_sub(1)), start_msn, skipped })
 }
 
-/// Show time goes on with the wall clock, never backwards, and starts on the grid.
-fn resume_at(past: &[Event], last: Option<&tl_store::Era>) -> MediaTime {
+/// Show time goes on with the wall clock, never backwards, and starts on the grid of segments, so that key pictures keep theirs;
+/// and how far that is ahead.
+fn resume_at(past: &[Event], last: Option<&tl_store::Era>, grid: MediaTime) -> (MediaTime, MediaTime) {
     let newest = past.last().map_or(MediaTime::ZERO, |event| event.media_time);
-    let by_wall = last.map_or(MediaTime::ZERO, |era| era.offset + MediaTime::from_micros(Wall::now().0 - era.wall_anchor.0));
+    let by_wall = last.map_or(MediaTime::ZERO, |era| era.offset + MediaTime::from_micros(Wall::now().0.saturating_sub(era.wall_anchor.0)));
     // A wall clock that was set far ahead must not make the show years long.
     let longest = newest + MediaTime::from_secs(24 * 3_600);
-    let at = by_wall.clamp(newest, longest) + GRID;
-    MediaTime(at.0 - at.0.rem_euclid(GRID.0) + GRID.0)
+    let at = by_wall.clamp(newest, longest);
+    let grid = grid.0.max(1);
+    let start = MediaTime(at.0.saturating_add(grid - 1).div_euclid(grid) * grid);
+    (start, start - at)
 }
 
 /// What is, before the control loop has looked for the first time.

@@ -3,10 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use tl_show::{Graphic, SourceState};
+use tl_store::space::Level;
 use tl_wire::{BudgetView, CameraView, Health, Meter, ProgramView, Snapshot, Warning};
 
 use crate::camera::Camera;
 use crate::control::Control;
+
+fn warning(about: &str, message: &str, remedy: &str) -> Warning {
+    Warning { about: about.into(), message: message.into(), remedy: remedy.into() }
+}
 
 impl Control {
     /// What is, now. Figures of the loops beside this one are filled in by the probe.
@@ -136,6 +141,20 @@ impl Control {
             if let Some(verdict) = camera.admission.as_ref().filter(|verdict| !verdict.accepted) {
                 warnings.push(Warning { about, message: verdict.reason.clone(), remedy: verdict.suggested_adjustments.join(" ") });
             }
+        }
+        match self.disk {
+            Level::Plenty => {}
+            Level::Warn => warnings.push(warning("disk", "Less than 30 minutes of recording fit on the disk.", "Free some space, or record to another disk.")),
+            Level::ShedIso => warnings.push(warning(
+                "disk",
+                "Less than ten minutes fit on the disk: the cameras' own recordings have stopped.",
+                "Free some space; they start again by themselves.",
+            )),
+            Level::Stop => warnings.push(warning(
+                "disk",
+                "The disk is full: nothing is recorded, the programme goes on.",
+                "Free some space; recording starts again by itself.",
+            )),
         }
         for view in self.parts.outputs.view() {
             if matches!(view.state.as_str(), "waiting" | "refused") {

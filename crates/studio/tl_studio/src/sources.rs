@@ -8,6 +8,7 @@ use tl_rtc::SessionId;
 use tl_rtc::data::{FromPhone, ToPhone};
 use tl_show::{Fact, SourceState};
 use tl_store::Actor;
+use tl_store::space::Level;
 use tl_wire::{Refusal, RefusalCode, Role};
 
 use crate::camera::Camera;
@@ -67,11 +68,10 @@ impl Control {
         if !camera.may_join(&actor.label, now) {
             return Err(refusal(RefusalCode::Conflict, format!("Camera {slot} is taken by another phone; ask the director for a free position.")));
         }
-        let old = camera.session.take();
-        if let Some(old) = old {
+        let answer = rtc.offer(slot, offer).map_err(|error| refusal(RefusalCode::Invalid, format!("The phone's offer was not understood: {error}.")))?;
+        if let Some(old) = camera.session.take() {
             rtc.close(old);
         }
-        let answer = rtc.offer(slot, offer).map_err(|error| refusal(RefusalCode::Invalid, format!("The phone's offer was not understood: {error}.")))?;
         self.joined(slot, Some(answer.session), &actor.label, now);
         Ok(tl_server::WhipAnswer { session: answer.session.to_string(), sdp: answer.sdp })
     }
@@ -87,16 +87,7 @@ impl Control {
         let from = camera.state;
         let to = camera.join(session, holder, now);
         camera.state = to;
-        if self.parts.config.recording.iso {
-            let feed = Arc::clone(&camera.feed);
-            let wakes = self.parts.wakes.clone();
-            let dir = self.parts.recordings.dir().to_path_buf();
-            // A control loop that is gone needs no report.
-            let started = feed.record(dir, &self.parts.config.recording, move |event| drop(wakes.send(Wake::Recording(Some(slot), event))));
-            if let Err(error) = started {
-                self.log(Fact::RecordingChanged { file: format!("cam{slot}"), state: "failed".into(), reason: error.to_string() }, "studio", None);
-            }
-        }
+        self.record_camera(slot);
         if from != to {
             self.log(Fact::SourceChanged { slot, from, to, reason: String::new() }, "studio", None);
         }
@@ -120,6 +111,7 @@ impl Control {
     fn left(&mut self, slot: SlotId, session: SessionId, reason: &str) {
         let Some(camera) = self.cameras.get_mut(&slot).filter(|camera| camera.session == Some(session)) else { return };
         camera.session = None;
+        camera.feed.end_part();
         let from = camera.state;
         if matches!(from, SourceState::Empty | SourceState::Lost) {
             return;
@@ -205,20 +197,66 @@ impl Control {
 
     fn look_at_admission(&mut self, slot: SlotId, now: MediaTime) {
         let Some(camera) = self.cameras.get_mut(&slot) else { return };
+        let first = camera.admission.is_none();
         let Some(verdict) = camera.judge(now) else { return };
         let (Some(rtc), Some(session)) = (self.parts.rtc.clone(), camera.session) else { return };
         let accepted = verdict.accepted;
         let reason = verdict.reason.clone();
         rtc.send(session, &ToPhone::Admission(verdict));
         // A refusal ends the session after the advice only at a first join; a camera that has been on the show stays and is not chosen.
-        if !accepted && camera.reconnects == 0 {
+        if !accepted && first && camera.reconnects == 0 {
             self.close_later(session, now + REFUSED_AFTER);
             tracing::info!(slot = slot.0, reason, "a camera was not admitted");
         }
     }
 
+    /// Records what a camera sends, as it comes, unless the disk is nearly full.
+    fn record_camera(&mut self, slot: SlotId) {
+        let Some(camera) = self.cameras.get(&slot).filter(|_| self.parts.config.recording.iso && self.disk < Level::ShedIso) else { return };
+        let wakes = self.parts.wakes.clone();
+        let dir = self.parts.recordings.dir().to_path_buf();
+        // A control loop that is gone needs no report.
+        let started = camera.feed.record(dir, &self.parts.config.recording, move |event| drop(wakes.send(Wake::Recording(Some(slot), event))));
+        if let Err(error) = started {
+            self.log(Fact::RecordingChanged { file: format!("cam{slot}"), state: "failed".into(), reason: error.to_string() }, "studio", None);
+        }
+    }
+
+    /// Sheds recordings as the disk fills, cameras first, and starts them again when there is room.
+    pub(crate) fn mind_disk(&mut self) {
+        let before = self.disk;
+        self.disk = self.parts.health.disk(self.parts.config.recording.keep_free_bytes);
+        if self.disk == before {
+            return;
+        }
+        let slots: Vec<SlotId> = self.cameras.keys().copied().collect();
+        if self.disk >= Level::ShedIso {
+            for slot in slots.into_iter().filter(|_| before < Level::ShedIso) {
+                let summary = self.cameras.get(&slot).and_then(|camera| camera.feed.stop_recording());
+                self.note_stopped(Some(slot), summary, "less than ten minutes of disk are left; the programme is recorded on");
+            }
+        } else if before >= Level::ShedIso {
+            for slot in slots {
+                self.record_camera(slot);
+            }
+        }
+        if self.disk == Level::Stop {
+            let summary = self.parts.outputs.stop_recording();
+            self.note_stopped(None, summary, "the disk is nearly full; the programme goes on air unrecorded");
+        }
+    }
+
+    fn note_stopped(&mut self, source: Option<SlotId>, summary: Option<record::Summary>, reason: &str) {
+        let Some(summary) = summary else { return };
+        for part in &summary.parts {
+            self.parts.recordings.part_ended(source, part);
+        }
+        let file = source.map_or_else(|| "programme".to_owned(), |slot| format!("cam{slot}"));
+        self.log(Fact::RecordingChanged { file, state: "finished".into(), reason: reason.into() }, "studio", None);
+    }
+
     fn start_programme_recording(&mut self) {
-        let due = self.parts.config.recording.programme && self.cameras.values().any(|camera| camera.state == SourceState::Live);
+        let due = self.parts.config.recording.programme && self.disk < Level::Stop && self.cameras.values().any(|camera| camera.state == SourceState::Live);
         if !due || self.parts.outputs.is_recording() || self.parts.show.ended() {
             return;
         }

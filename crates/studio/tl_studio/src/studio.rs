@@ -89,7 +89,7 @@ impl Studio {
     pub fn start(config: Config) -> Result<Self, Error> {
         tl_media::init()?;
         let opened = session::open(&config)?;
-        let Opened { handle, dir, era, clock, log, past, show, discontinuity, start_msn } = opened;
+        let Opened { handle, dir, era, clock, log, past, show, discontinuity, start_msn, skipped } = opened;
         let budget = Arc::new(Budget::new(config.budget.0, config.budget.1));
         let mix: Arc<ArcSwap<Mix>> = Arc::default();
         let overlays: Arc<ArcSwap<Overlays>> = Arc::default();
@@ -99,9 +99,10 @@ impl Studio {
         let mut recordings = Recordings::open(&dir)?;
         let repaired = recordings.repair();
 
-        let (trace, trace_writer) = trace::start(&dir.join("trace.jsonl"))?;
+        // The writers are named before what feeds them: a start that fails lets go in the opposite order, and each writer ends.
+        let (trace_writer, trace) = trace::start(&dir.join("trace.jsonl"))?;
         let store = Arc::new(ContentStore::open(&config.data_dir.join("store"))?);
-        let (finished_segments, store_writer) = store_writer(Arc::clone(&store))?;
+        let (store_writer, finished_segments) = store_writer(Arc::clone(&store), config.retention_days)?;
         let presentation = config.live.then(|| presentation(&config, start_msn, discontinuity));
         let outputs = Outputs::new(clock, Some(trace.clone()), presentation, config.live.then_some(finished_segments));
         let encoder_config = encode::Video {
@@ -130,7 +131,7 @@ impl Studio {
 
         let failovers = wakes.clone();
         let program = ProgramLoop::start(
-            program::Config { size: config.size, rate: config.rate, clock },
+            program::Config { size: config.size, rate: config.rate, key_grid: config.segment, clock },
             program::Wiring {
                 mix: Arc::clone(&mix),
                 overlays,
@@ -161,6 +162,7 @@ impl Studio {
         });
         let names = Names::of_this_machine(&config.names);
         let rtc = if config.server { Some(Arc::new(start_rtc(&config, &names, clock, &shared, &wakes)?)) } else { None };
+        let handle_of_control = handle.clone();
         let mut studio = Self {
             links: Links::default(),
             session_dir: dir.clone(),
@@ -182,7 +184,6 @@ impl Studio {
 
         let counts = program.counts();
         studio.program = Some(program);
-        let mut health = HealthProbe::new(clock, dir);
         let bitrate = config.bitrate_bps;
         let (door, watching) = (Arc::clone(&studio.door), Arc::clone(&shared));
         let probe = Box::new(move |snapshot: &mut Snapshot| {
@@ -200,7 +201,6 @@ impl Studio {
                 snapshot.viewers = door.as_ref().map_or(0, |door| door.traffic().viewers);
                 watching.viewers.store(snapshot.viewers, Ordering::Relaxed);
             }
-            snapshot.health = health.health(snapshot.recordings.iter().map(|recording| recording.bytes).sum());
         });
         let parts = Parts {
             session: studio.session_id(),
@@ -217,9 +217,12 @@ impl Studio {
             recordings,
             show,
             past,
+            skipped,
+            handle: handle_of_control,
             config: config.clone(),
             sound: sound_blocks,
             wakes: wakes.clone(),
+            health: HealthProbe::new(clock, dir),
             probe,
         };
         let mut control = Control::new(parts);
@@ -358,7 +361,7 @@ impl Studio {
             None => problems.push("the control loop failed; recordings stay in their parts".to_owned()),
         }
         if let Some(session) = self.session.take()
-            && let Err(error) = session.stored()
+            && let Err(error) = session.mark(tl_wire::SessionState::Stored)
         {
             problems.push(error.to_string());
         }

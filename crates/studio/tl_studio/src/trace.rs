@@ -61,7 +61,7 @@ pub struct Trace {
 pub struct Writer(Option<JoinHandle<()>>);
 
 /// Starts writing to `path`.
-pub fn start(path: &Path) -> std::io::Result<(Trace, Writer)> {
+pub fn start(path: &Path) -> std::io::Result<(Writer, Trace)> {
     let mut file = BufWriter::new(File::options().create(true).append(true).open(path)?);
     let (lines, waiting) = bounded::<Tick>(QUEUE, WhenFull::DropOldest);
     let thread = std::thread::Builder::new().name("trace".into()).spawn(move || {
@@ -76,7 +76,7 @@ pub fn start(path: &Path) -> std::io::Result<(Trace, Writer)> {
             tracing::warn!(%error, "the end of the tick trace was not written");
         }
     })?;
-    Ok((Trace { open: Arc::default(), lines }, Writer(Some(thread))))
+    Ok((Writer(Some(thread)), Trace { open: Arc::default(), lines }))
 }
 
 impl Trace {

@@ -174,6 +174,12 @@ export class Station {
     if (this.stage.name === 'live') this.wasLive = Date.now();
     this.drop();
     if (!this.wanted) return;
+    // The studio said what is wrong before it hung up: coming back unchanged would only be refused again.
+    const verdict = this.admission;
+    if (verdict && !verdict.accepted) {
+      this.admission = null;
+      return this.end('The studio cannot use this picture yet', [verdict.reason, ...verdict.suggested_adjustments].join(' '), true);
+    }
     this.stage = { name: 'waiting', reason };
     // A hidden page gets no camera; it starts again when it is looked at.
     this.retry = setTimeout(() => void this.connect(), retryDelay(this.attempt++));

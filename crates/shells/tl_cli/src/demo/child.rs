@@ -87,6 +87,7 @@ impl Process {
 
 /// The studio's process.
 pub struct Studio {
+    arguments: Vec<String>,
     process: Process,
     newest: Arc<Mutex<Option<Snapshot>>>,
     reader: Option<JoinHandle<()>>,
@@ -109,7 +110,29 @@ impl Studio {
                 }
             }
         })?;
-        Ok(Self { process, newest, reader: Some(reader) })
+        Ok(Self { arguments: arguments.to_vec(), process, newest, reader: Some(reader) })
+    }
+
+    /// Starts it again after it died, in the same session: as before, except for these last words.
+    pub fn restart(&mut self, last: &[String]) -> anyhow::Result<()> {
+        let mut arguments: Vec<String> = self.arguments.iter().filter(|argument| *argument != "--new").cloned().collect();
+        // The same option twice is refused, so the old ones go with their values.
+        for option in last.iter().filter(|word| word.starts_with("--")) {
+            if let Some(at) = arguments.iter().position(|argument| argument == option) {
+                arguments.drain(at..(at + 2).min(arguments.len()));
+            }
+        }
+        arguments.extend_from_slice(last);
+        let before = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let again = Self::start(&arguments)?;
+        // What was seen last stays until there is something newer.
+        let mut newest = again.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.is_none() {
+            *newest = before;
+        }
+        drop(newest);
+        *self = again;
+        Ok(())
     }
 
     /// Waits for the file that says where it is.
@@ -132,11 +155,17 @@ impl Studio {
 
     /// Fails when it ended by itself.
     pub fn check(&self) -> anyhow::Result<()> {
-        // A session that a person ended on a page is a proper end.
-        if self.snapshot().is_some_and(|snapshot| snapshot.state != tl_wire::SessionState::Running) {
-            return Ok(());
-        }
-        self.process.check()
+        if self.over() { Ok(()) } else { self.process.check() }
+    }
+
+    /// A session that a person ended on a page is a proper end.
+    fn over(&self) -> bool {
+        self.snapshot().is_some_and(|snapshot| snapshot.state != tl_wire::SessionState::Running)
+    }
+
+    /// Whether it was killed, or died, in the middle of the show.
+    pub fn died(&self) -> anyhow::Result<bool> {
+        Ok(!self.over() && self.process.exited()?.is_some())
     }
 
     /// What it has used so far.
@@ -178,6 +207,11 @@ impl Phones {
     /// What it has used so far.
     pub fn cost(&self) -> Option<Cost> {
         Cost::of(self.process.pid)
+    }
+
+    /// Fails when it ended by itself.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.process.check()
     }
 
     /// Ends it and reads what it did.

@@ -73,8 +73,8 @@ pub struct Args {
     /// Port of the HTTPS door; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// Continue the demo in --data-dir that was cut short
-    #[arg(long, requires = "data_dir")]
+    /// Continue the newest demo (or the one in --data-dir) that was cut short
+    #[arg(long)]
     resume: bool,
 }
 
@@ -92,6 +92,15 @@ impl Args {
         if let Some(other) = self.protocols.iter().find(|protocol| *protocol != "webrtc") {
             return Err(bad(format!("the rehearsal's phones speak webrtc only so far, not {other}; leave --protocols out")));
         }
+        for text in &self.rtmp {
+            tl_studio::Destination::from_argument("RTMP", text).map_err(|error| bad(format!("--rtmp: {error}")))?;
+        }
+        for file in self.json.iter().chain(&self.links) {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_some_and(|folder| !folder.is_dir()) || file.is_dir() {
+                return Err(bad(format!("this file cannot be written, its folder is missing or it is a folder; choose another: {}", file.display())));
+            }
+        }
         Ok(())
     }
 
@@ -99,15 +108,26 @@ impl Args {
     fn folder(&self) -> anyhow::Result<PathBuf> {
         let folder = match &self.data_dir {
             Some(folder) => folder.clone(),
+            None if self.resume => newest_demo()?,
             None => {
                 let stamp = Wall::now().to_rfc3339().replace([':', '.'], "-");
-                tl_studio::default_data_dir().join("demos").join(format!("{stamp}-{}", std::process::id()))
+                demos().join(format!("{stamp}-{}", std::process::id()))
             }
         };
         std::fs::create_dir_all(&folder)
             .map_err(|error| bad(format!("the demo's folder cannot be made ({error}); choose another with --data-dir: {}", folder.display())))?;
         Ok(folder)
     }
+}
+
+fn demos() -> PathBuf {
+    tl_studio::default_data_dir().join("demos")
+}
+
+fn newest_demo() -> anyhow::Result<PathBuf> {
+    let folders = std::fs::read_dir(demos()).map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()).unwrap_or_default();
+    // Their names begin with the time, so the last by name is the newest.
+    folders.into_iter().max().ok_or_else(|| bad("there is no demo to continue; leave --resume out"))
 }
 
 /// What was seen between the first tick with every camera and the last.
@@ -142,9 +162,9 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
         run::print_links(&links);
         phones = Some(Phones::start(&links_path, &folder, args)?);
     }
-    gather(&studio, args, &stop)?;
+    gather(&studio, phones.as_ref(), args, &stop)?;
     eprintln!("Live: all {} cameras", args.cameras);
-    let observed = observe(&studio, phones.as_ref(), args, &stop)?;
+    let observed = observe(&mut studio, phones.as_ref(), args, &stop, &links_path)?;
     let summary = phones.map(Phones::finish).transpose()?;
     eprintln!("Ending: closing the recordings");
     studio.finish()?;
@@ -183,7 +203,7 @@ fn live(snapshot: &Snapshot) -> usize {
 }
 
 /// Waits until every camera is live and the programme runs.
-fn gather(studio: &Studio, args: &Args, stop: &AtomicBool) -> anyhow::Result<()> {
+fn gather(studio: &Studio, phones: Option<&Phones>, args: &Args, stop: &AtomicBool) -> anyhow::Result<()> {
     let from = Instant::now();
     let mut told = usize::MAX;
     loop {
@@ -198,6 +218,9 @@ fn gather(studio: &Studio, args: &Args, stop: &AtomicBool) -> anyhow::Result<()>
         if live >= usize::from(args.cameras) && on_air {
             return Ok(());
         }
+        if let Some(phones) = phones {
+            phones.check()?;
+        }
         if stop.load(Ordering::Acquire) {
             anyhow::bail!("it was ended before every camera was live");
         }
@@ -208,13 +231,31 @@ fn gather(studio: &Studio, args: &Args, stop: &AtomicBool) -> anyhow::Result<()>
     }
 }
 
-fn observe(studio: &Studio, phones: Option<&Phones>, args: &Args, stop: &AtomicBool) -> anyhow::Result<Observed> {
+/// A studio that dies is started again; the session, the phones and the destinations go on. More often than this, something is wrong.
+const RESTARTS: u32 = 20;
+
+fn start_again(studio: &mut Studio, links: &std::path::Path) -> anyhow::Result<()> {
+    eprintln!("The studio died; starting it again: the show goes on");
+    let before = LinksFile::read(links)?;
+    let port = before.base.rsplit(':').next().unwrap_or("0").to_owned();
+    let data = before.session_dir.parent().and_then(std::path::Path::parent).ok_or_else(|| anyhow::anyhow!("the session's folder has no place"))?;
+    studio.restart(&["--data-dir".into(), data.display().to_string(), "--port".into(), port])?;
+    Ok(())
+}
+
+fn observe(studio: &mut Studio, phones: Option<&Phones>, args: &Args, stop: &AtomicBool, links: &std::path::Path) -> anyhow::Result<Observed> {
+    let mut restarts = 0;
     let lost = || anyhow::anyhow!("the studio said nothing");
     let first = studio.snapshot().ok_or_else(lost)?;
     let (studio_before, phones_before) = (studio.cost(), phones.and_then(Phones::cost));
     let mut shown = Instant::now();
     loop {
         std::thread::sleep(LOOK);
+        if !args.lean && restarts < RESTARTS && studio.died()? {
+            restarts += 1;
+            start_again(studio, links)?;
+            continue;
+        }
         studio.check()?;
         let last = studio.snapshot().ok_or_else(lost)?;
         let passed = (last.media_time - first.media_time).as_secs_f64();

@@ -38,10 +38,14 @@ pub fn write(args: &Args, links: &LinksFile, observed: Observed, summary: Option
     })?;
     let before = &observed.first.output;
     let after = &observed.last.output;
-    report.program.frames = Some(after.frames - before.frames);
-    report.program.dropped = Some(after.dropped - before.dropped);
-    report.program.repeated = Some(after.repeated - before.repeated);
-    report.program.black = Some(after.black - before.black);
+    report.seed.get_or_insert(args.seed);
+    // A studio that was started again counts anew; then the trace of ticks alone tells.
+    if observed.first.era == observed.last.era {
+        report.program.frames = Some(after.frames.saturating_sub(before.frames));
+        report.program.dropped = Some(after.dropped.saturating_sub(before.dropped));
+        report.program.repeated = Some(after.repeated.saturating_sub(before.repeated));
+        report.program.black = Some(after.black.saturating_sub(before.black));
+    }
     if let Some(phones) = &observed.phones {
         report.resources.phones = resources(phones);
     }

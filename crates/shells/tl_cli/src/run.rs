@@ -65,6 +65,9 @@ pub struct Args {
     /// Say nothing but warnings
     #[arg(long)]
     quiet: bool,
+    /// When it ends, the last snapshot as one JSON document on standard output; links go to standard error
+    #[arg(long, conflicts_with = "snapshots")]
+    json: bool,
 }
 
 impl Args {
@@ -134,8 +137,10 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
         links.write(path)?;
     }
     let quiet = args.quiet || args.snapshots;
-    if !quiet {
-        print_links(&links);
+    if !quiet && args.json {
+        eprint!("{}", links_text(&links));
+    } else if !quiet {
+        print!("{}", links_text(&links));
     }
     let mut shown = Instant::now();
     let mut told = Instant::now();
@@ -153,6 +158,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     if args.snapshots {
         println!("{}", serde_json::to_string(&*studio.snapshot())?);
     }
+    let last = studio.snapshot();
     if !quiet {
         eprintln!("Ending: closing the recordings");
     }
@@ -161,17 +167,20 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
             eprintln!("  {done} of {total} recordings are whole");
         }
     });
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&*last)?);
+    }
     if problems.is_empty() { Ok(()) } else { Err(anyhow::anyhow!(problems.join("; "))) }
 }
 
 /// Where people go, in the order in which a director needs it.
-pub fn print_links(links: &LinksFile) {
-    println!("Control page   {}", links.desk);
-    println!("Watch page     {}", links.watch);
+pub fn links_text(links: &LinksFile) -> String {
+    let mut text = format!("Control page   {}\nWatch page     {}\n", links.desk, links.watch);
     for (slot, page) in &links.phones {
-        println!("Phone {slot:<8} {page}");
+        text.push_str(&format!("Phone {slot:<8} {page}\n"));
     }
-    println!("Recordings     {}", links.session_dir.join("recordings").display());
+    text.push_str(&format!("Recordings     {}\n", links.session_dir.join("recordings").display()));
+    text
 }
 
 /// The show in one line.

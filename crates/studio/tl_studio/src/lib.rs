@@ -17,6 +17,7 @@
 //! # Ok::<(), tl_studio::Error>(())
 //! ```
 
+mod assembly;
 mod backend;
 mod budget;
 mod camera;

@@ -10,8 +10,7 @@ use tl_wire::{Event, Role, SessionState, Snapshot};
 
 use crate::Error;
 use crate::config::Config;
-use crate::control::Control;
-use crate::recordings::{Recordings, Repaired};
+use crate::recordings::Recordings;
 
 /// What a session is opened with.
 pub struct Opened {
@@ -148,17 +147,7 @@ pub fn empty_snapshot(handle: &Handle, era: EraId, config: &Config) -> Snapshot 
         media_time: MediaTime::ZERO,
         seq: 0,
         program: show.program().clone(),
-        output: tl_wire::ProgramView {
-            size: config.size,
-            rate: config.rate,
-            frames: 0,
-            dropped: 0,
-            repeated: 0,
-            black: 0,
-            render_ms: None,
-            encoder: tl_wire::Encoder::default(),
-            gpu: None,
-        },
+        output: unmeasured(config),
         teams: [home.clone(), away.clone()],
         clock: *show.clock(),
         clock_millis: 0,
@@ -175,15 +164,17 @@ pub fn empty_snapshot(handle: &Handle, era: EraId, config: &Config) -> Snapshot 
     }
 }
 
-impl Control {
-    /// Notes in the log what became of files that a crash had left open.
-    pub(crate) fn tell_repairs(&mut self, repaired: &[(PathBuf, Repaired)]) {
-        for (path, outcome) in repaired {
-            let (state, reason) = match outcome {
-                Repaired::Whole(cut) => ("repaired", format!("{cut} bytes of an unfinished fragment were cut off")),
-                Repaired::Unreadable(reason) => ("failed", reason.clone()),
-            };
-            self.log(tl_show::Fact::RecordingChanged { file: Self::short(path), state: state.into(), reason }, "studio", None);
-        }
+/// The programme's picture before anything was counted.
+pub fn unmeasured(config: &Config) -> tl_wire::ProgramView {
+    tl_wire::ProgramView {
+        size: config.size,
+        rate: config.rate,
+        frames: 0,
+        dropped: 0,
+        repeated: 0,
+        black: 0,
+        render_ms: None,
+        encoder: tl_wire::Encoder::default(),
+        gpu: None,
     }
 }

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 
 use tl_show::{Graphic, SourceState};
 use tl_store::space::Level;
-use tl_wire::{BudgetView, CameraView, Health, Meter, ProgramView, Snapshot, Warning};
+use tl_wire::{BudgetView, CameraView, Health, Meter, Snapshot, Warning};
 
 use crate::camera::Camera;
 use crate::control::Control;
+use crate::session::unmeasured;
 
 fn warning(about: &str, message: &str, remedy: &str) -> Warning {
     Warning { about: about.into(), message: message.into(), remedy: remedy.into() }
@@ -34,17 +35,7 @@ impl Control {
             media_time: now,
             seq: self.seq(),
             program: show.program().clone(),
-            output: ProgramView {
-                size: self.parts.config.size,
-                rate: self.parts.config.rate,
-                frames: 0,
-                dropped: 0,
-                repeated: 0,
-                black: 0,
-                render_ms: None,
-                encoder: tl_wire::Encoder::default(),
-                gpu: None,
-            },
+            output: unmeasured(&self.parts.config),
             teams: [home.clone(), away.clone()],
             clock: *show.clock(),
             clock_millis: show.clock().millis_at(now),

@@ -1,5 +1,6 @@
 //! The control loop's part for cameras, recordings and destinations: who joins, what state follows, what is told.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tl_base::{MediaTime, SlotId};
@@ -14,6 +15,7 @@ use tl_wire::{Refusal, RefusalCode, Role};
 use crate::camera::Camera;
 use crate::control::{Control, Wake, WhipReply};
 use crate::feed::Feed;
+use crate::recordings::Repaired;
 
 /// A refused phone has this long to read the advice.
 const REFUSED_AFTER: MediaTime = MediaTime::from_secs(2);
@@ -23,6 +25,17 @@ fn refusal(code: RefusalCode, message: String) -> Refusal {
 }
 
 impl Control {
+    /// Notes in the log what became of files that a crash had left open.
+    pub(crate) fn tell_repairs(&mut self, repaired: &[(PathBuf, Repaired)]) {
+        for (path, outcome) in repaired {
+            let (state, reason) = match outcome {
+                Repaired::Whole(cut) => ("repaired", format!("{cut} bytes of an unfinished fragment were cut off")),
+                Repaired::Unreadable(reason) => ("failed", reason.clone()),
+            };
+            self.log(tl_show::Fact::RecordingChanged { file: Self::short(path), state: state.into(), reason }, "studio", None);
+        }
+    }
+
     /// Cameras of an earlier run are not there until they return.
     pub(crate) fn clear_ghosts(&mut self) {
         let ghosts: Vec<(SlotId, SourceState)> = self

@@ -1,7 +1,7 @@
 //! Puts the house together, and takes it apart again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +13,12 @@ use tl_base::queue::{Sender, WhenFull, bounded};
 use tl_base::{MediaClock, SlotId, SourceId};
 use tl_gpu::Gpu;
 use tl_media::{AacEncoder, encode};
-use tl_playlist::Presentation;
 use tl_server::{Names, TlsFiles};
 use tl_store::ContentStore;
 use tl_wire::{Role, Snapshot};
 use tokio::sync::{oneshot, watch};
 
+use crate::assembly::{presentation, start_rtc};
 use crate::backend::StudioBackend;
 use crate::budget::Budget;
 use crate::config::Config;
@@ -396,47 +396,4 @@ impl Drop for Studio {
         }
         self.take_apart();
     }
-}
-
-/// The live playlist of this run. `breaks` is how often the session was broken off before: the newest break stands in front of the
-/// first segment, so that viewers of the run before go on.
-fn presentation(config: &Config, start_msn: u64, breaks: u64) -> Presentation {
-    let mut presentation = Presentation::new(playlist_config(config, start_msn, breaks.saturating_sub(1)));
-    if breaks > 0 && !presentation.discontinuity().is_empty() {
-        tl_base::never!("a playlist without segments finished one");
-    }
-    presentation
-}
-
-fn playlist_config(config: &Config, start_msn: u64, discontinuity_sequence: u64) -> tl_playlist::Config {
-    tl_playlist::Config {
-        rate: config.rate,
-        size: config.size,
-        segment: config.segment,
-        video_part: config.part,
-        audio_part_frames: 10,
-        window_segments: config.window_segments,
-        bandwidth_bps: config.bitrate_bps + config.aac_bitrate_bps,
-        has_audio: config.sound,
-        start_msn,
-        discontinuity_sequence,
-    }
-}
-
-fn start_rtc(config: &Config, names: &Names, clock: MediaClock, shared: &Arc<Shared>, wakes: &Sender<Wake>) -> Result<tl_rtc::Server, Error> {
-    let (shared, wakes) = (Arc::clone(shared), wakes.clone());
-    let mut addresses: Vec<IpAddr> = if config.address.is_unspecified() { names.lan_ips() } else { vec![config.address] };
-    if config.address.is_unspecified() {
-        addresses.push(Ipv4Addr::LOCALHOST.into());
-    }
-    let server = tl_rtc::Server::start(tl_rtc::Config { addresses, port: config.media_port, clock }, move |event| match event {
-        tl_rtc::Event::Media { unit, .. } => {
-            if let Some(feed) = shared.feeds.load().get(&unit.source) {
-                feed.push(unit);
-            }
-        }
-        // A control loop that is behind loses statistics first; the next ones replace them.
-        other => drop(wakes.send(Wake::Rtc(other))),
-    })?;
-    Ok(server)
 }

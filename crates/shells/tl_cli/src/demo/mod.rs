@@ -159,7 +159,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     let links = studio.links(&links_path)?;
     let mut phones = None;
     if !args.lean {
-        run::print_links(&links);
+        print!("{}", run::links_text(&links));
         phones = Some(Phones::start(&links_path, &folder, args)?);
     }
     gather(&studio, phones.as_ref(), args, &stop)?;

@@ -1,6 +1,6 @@
 // What the benchmarks share: processes with their cost, a real RTMP server, one studio with its phones, and how the machine is told.
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync } from 'node:fs';
+import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Agent, request } from 'node:https';
 import os from 'node:os';
@@ -64,22 +64,45 @@ export async function until(what, seconds, ask) {
   }
 }
 
-/** A real nginx-rtmp on a free port, with its own folder. */
+/** Bytes of all files of a folder. */
+const bytesIn = (folder) => readdirSync(folder).reduce((sum, file) => sum + statSync(path.join(folder, file)).size, 0);
+
+/** A real nginx-rtmp on a free port, with its own folder, that keeps what it gets. */
 export async function nginxRtmp() {
   const port = await freePort();
   const folder = scratch();
-  mkdirSync(path.join(folder, 'rec'));
+  const kept = path.join(folder, 'rec');
+  mkdirSync(kept);
   const modules = ['/usr/lib/nginx/modules/ngx_rtmp_module.so', '/usr/share/nginx/modules/ngx_rtmp_module.so'].find(existsSync);
   if (!modules) throw new Error('nginx has no RTMP module; install libnginx-mod-rtmp');
-  writeFileSync(path.join(folder, 'nginx.conf'), `load_module ${modules};
+  const start = async ({ refuse = false } = {}) => {
+    writeFileSync(path.join(folder, 'nginx.conf'), `load_module ${modules};
 user root;
 daemon off; master_process off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
 events { worker_connections 64; }
-rtmp { server { listen 127.0.0.1:${port}; chunk_size 4096; application live { live on; record all; record_path ${folder}/rec; record_unique on; } } }
+rtmp { server { listen 127.0.0.1:${port}; chunk_size 4096; application live { live on; ${refuse ? 'deny publish all;' : ''} record all; record_path ${kept}; record_unique on; } } }
 `);
-  const nginx = beside('nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', path.join(folder, 'error.log')]);
-  await until('nginx listens', 10, () => execFileSync('ss', ['-ltn']).toString().includes(`:${port} `));
-  return { port, folder, url: `rtmp://127.0.0.1:${port}/live/demo`, stop: nginx.stop };
+    const nginx = beside('nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', path.join(folder, 'error.log')]);
+    await until('nginx listens', 10, () => execFileSync('ss', ['-ltn']).toString().includes(`:${port} `));
+    return nginx;
+  };
+  const server = { port, folder, url: `rtmp://127.0.0.1:${port}/live/demo`, now: await start(), received: () => bytesIn(kept), stop: () => server.now.stop(), restart: async (after, how) => {
+    await server.now.kill();
+    await pause(after);
+    server.now = await start(how);
+  } };
+  return server;
+}
+
+/** srt-live-transmit as an SRT destination that keeps what it gets. */
+export async function srtReceiver() {
+  const port = await freePort();
+  const folder = scratch();
+  const receiver = beside('srt-live-transmit', ['-q', `srt://127.0.0.1:${port}?mode=listener`, 'file://con'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let bytes = 0;
+  receiver.child.stdout.removeAllListeners('data');
+  receiver.child.stdout.on('data', (data) => { bytes += data.length; });
+  return { port, folder, url: `srt://127.0.0.1:${port}`, received: () => bytes, stop: () => receiver.kill() };
 }
 
 /** One line on the machine and the versions that made the figures. */
@@ -89,6 +112,19 @@ export function machine() {
   };
   const cpu = os.cpus()[0]?.model ?? 'unknown';
   return `${cpu}, ${os.cpus().length} cores, ${(os.totalmem() / 2 ** 30).toFixed(0)} GiB; ${version('gst-launch-1.0', ['--version'])}; ${version('rustc', ['--version'])}; node ${process.version}; ${os.type()} ${os.release()}`;
+}
+
+export const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+
+/** Numbers from a seed, 0 to 1 (mulberry32). */
+export function chance(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 export const show = (value, digits = 1, unit = '') => (value === null || value === undefined ? '–' : `${Number(value).toFixed(digits)}${unit}`);
@@ -118,3 +154,21 @@ export function ask(links, method, route, body) {
     asked.end(body ? JSON.stringify(body) : undefined);
   });
 }
+
+/** An option of the command line. */
+export const text = (name, usual) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at > 0 ? process.argv[at + 1] : usual;
+};
+
+/** A text from the studio, whose certificate is its own. */
+export const fetchText = (url) => new Promise((resolve, reject) => {
+  const asked = request(url, { agent: new Agent({ rejectUnauthorized: false }), timeout: 5000 }, (answer) => {
+    let got = '';
+    answer.on('data', (data) => { got += data; });
+    answer.on('end', () => resolve(got));
+  });
+  asked.on('error', reject);
+  asked.on('timeout', () => asked.destroy(new Error('timeout')));
+  asked.end();
+});

@@ -47,6 +47,19 @@ impl Client {
         Ok((answer.status().as_u16(), answer.body_mut().read_to_vec()?))
     }
 
+    /// PUT of a JSON document: status and body of the answer.
+    pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<(u16, String)> {
+        let ask = self.agent.put(format!("{}{path}", self.base)).header("Authorization", format!("Bearer {}", self.token));
+        let mut answer = ask.header("Content-Type", "application/json").send(serde_json::to_vec(body)?)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+    }
+
+    /// DELETE: status of the answer.
+    pub fn delete(&self, path: &str) -> anyhow::Result<u16> {
+        let ask = self.agent.delete(format!("{}{path}", self.base)).header("Authorization", format!("Bearer {}", self.token));
+        Ok(ask.call()?.status().as_u16())
+    }
+
     /// Sends one command; status and answer.
     pub fn command(&self, id: &str, command: Value) -> anyhow::Result<(u16, Value)> {
         let body = serde_json::to_vec(&serde_json::json!({ "id": id, "command": command }))?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use tl_base::Secret;
-use tl_rehearsal::{Faults, Options, PhoneTicket, Summary};
+use tl_rehearsal::{Faults, Options, PhoneTicket, Summary, Way};
 use tl_studio::Links;
 
 /// Phones that send until they are finished.
@@ -21,7 +21,8 @@ pub struct Phones {
 impl Phones {
     /// `count` phones for the studio at `links`; with `script` somebody directs.
     pub fn start(links: &Links, truth: PathBuf, count: usize, faults: Faults, script: bool) -> anyhow::Result<Self> {
-        let phones = links.camera_tokens.iter().take(count).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) });
+        let phones =
+            links.camera_tokens.iter().take(count).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()), way: Way::Webrtc });
         let options = Options {
             studio: links.base.clone(),
             certificate_pem: std::fs::read_to_string(&links.certificate)?,

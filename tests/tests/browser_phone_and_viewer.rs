@@ -53,3 +53,30 @@ fn a_browser_watches_close_to_the_live_edge() -> anyhow::Result<()> {
     stage.close()?;
     Ok(())
 }
+
+#[test]
+fn a_browser_watches_by_webrtc_and_goes_to_the_playlist_when_it_is_full() -> anyhow::Result<()> {
+    let _alone = alone();
+    if !browser() {
+        return Ok(());
+    }
+    let stage = Stage::open(|config| config.whep_max = 1)?;
+    let phones = stage.phones(1, Faults::none(), false)?;
+    let first = browser_script("viewer.mjs", &[&stage.studio.links().watch, "10", "whep"])?;
+    until("one watches by WebRTC", 40.0, || stage.studio.snapshot().viewers_whep == 1)?;
+    // The place is taken: without a word about the way, the page finds the other one by itself.
+    let second = browser_script("viewer.mjs", &[&stage.studio.links().watch, "4", "auto"])?;
+    let second = second.wait_with_output()?;
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    let seen: serde_json::Value = serde_json::from_slice(&second.stdout)?;
+    assert_eq!(seen["via"], serde_json::json!(["hls"]), "{seen}");
+    let first = first.wait_with_output()?;
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let seen: serde_json::Value = serde_json::from_slice(&first.stdout)?;
+    assert_eq!(seen["via"], serde_json::json!(["whep"]), "{seen}");
+    assert_eq!(seen["problems"], serde_json::json!([]));
+    until("its place is free again", 20.0, || stage.studio.snapshot().viewers_whep == 0)?;
+    phones.finish()?;
+    stage.close()?;
+    Ok(())
+}

@@ -16,7 +16,13 @@ fn two_phones_become_a_programme() -> anyhow::Result<()> {
     let nginx = nginx_rtmp()?;
     let stage = Stage::open(|config| {
         if let Some(nginx) = &nginx {
-            config.destinations.push(tl_studio::Destination { name: "Club".into(), url: tl_base::Secret::new(nginx.url.clone()), on: true });
+            config.destinations.push(tl_studio::Destination {
+                name: "Club".into(),
+                url: tl_base::Secret::new(nginx.url.clone()),
+                on: true,
+                in_settings: true,
+                setup: None,
+            });
         }
     })?;
     let phones = stage.phones(2, Faults::none(), true)?;

@@ -4,7 +4,8 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { apply, factOf, makeShow } from './show.mjs';
+import { apply, factOf, makeExtras, makeShow } from './show.mjs';
+import { chunk, join as comeIn, setUp } from './routes.mjs';
 import { drawCamera } from './rink.mjs';
 import { Hls } from './hls.mjs';
 
@@ -19,7 +20,7 @@ function showOf(request) {
   const cookie = /tl=([^;]+)/.exec(request.headers.cookie ?? '')?.[1];
   const name = bearer ?? cookie;
   if (!name || name === 'bad') return null;
-  if (!shows.has(name)) shows.set(name, { name, state: makeShow(name), streams: new Set(), events: [] });
+  if (!shows.has(name)) shows.set(name, { name, state: makeShow(name), extras: makeExtras(name), streams: new Set(), uploads: new Map() });
   return shows.get(name);
 }
 
@@ -34,7 +35,9 @@ function snapshot(show) {
   const { state } = show;
   state.media_time = mediaTime();
   const wobble = () => -18 + 12 * Math.sin(Date.now() / 400 + Math.random()) - Math.random() * 6;
-  if (state.cameras.length > 0) state.meter = { peak_dbfs: [wobble(), wobble()], short_term_lufs: -16.2 + Math.random(), limiter_db: 0 };
+  if (state.cameras.some((one) => one.state === 'live')) Object.assign(state.meter, { peak_dbfs: [wobble(), wobble()], short_term_lufs: -16.2 + Math.random(), momentary_lufs: -15.4 + 2 * Math.random() });
+  for (const microphone of state.microphones) microphone.level_dbfs = microphone.state === 'live' ? wobble() : null;
+  for (const waits of [...state.outputs, ...state.cameras.map((one) => one.input)]) if (waits.retry_in_ms !== null) waits.retry_in_ms = waits.retry_in_ms <= 250 ? 9000 : waits.retry_in_ms - 250;
   for (const camera of state.cameras) {
     camera.level_dbfs = camera.state === 'live' ? (camera.slot === 3 && show.name === 'full' ? -1 : wobble()) : null;
     camera.live = state.program.live === camera.slot;
@@ -43,13 +46,21 @@ function snapshot(show) {
   return state;
 }
 
+/** Writes an event to everybody who listens. */
+function announce(show, fact, id = null) {
+  show.state.seq += 1;
+  const event = { seq: show.state.seq, session: 'mock', era: 1, media_time: mediaTime(), wall: Date.now() * 1000, actor: 'director', command_id: id, schema_version: 1, ...fact };
+  for (const stream of show.streams) stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
+}
+
 async function body(request) {
   let text = '';
   for await (const piece of request) text += piece;
   return text;
 }
 
-async function api(request, response, path) {
+async function api(request, response, path, query) {
+  if (path === '/api/v1/join' || path.startsWith('/api/v1/join/')) return comeIn(request, response, path, { json, body });
   if (path === '/api/v1/login') {
     const { token } = JSON.parse(await body(request));
     return token === 'bad' ? json(response, 401, { code: 'unauthenticated', message: 'This link is no longer valid. Ask the director for a fresh one.' }) : json(response, 200, {}, { 'Set-Cookie': `tl=${token}; Path=/; HttpOnly; SameSite=Strict` });
@@ -68,9 +79,7 @@ async function api(request, response, path) {
     const { id, command } = JSON.parse(await body(request));
     const refused = apply(show.state, command, mediaTime());
     if (refused) return json(response, 409, { refused: { code: 'conflict', message: refused } });
-    show.state.seq += 1;
-    const event = { seq: show.state.seq, session: 'mock', era: 1, media_time: mediaTime(), wall: Date.now() * 1000, actor: 'director', command_id: id, schema_version: 1, ...factOf(command, show.state) };
-    for (const stream of show.streams) stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
+    announce(show, factOf(command, show.state), id);
     return json(response, 200, { seq: show.state.seq });
   }
   const thumbnail = /^\/cameras\/(\d+)\/thumbnail\.jpg$/.exec(rest);
@@ -78,11 +87,8 @@ async function api(request, response, path) {
     response.writeHead(200, { 'Content-Type': 'image/svg+xml' });
     return response.end(drawCamera(Number(thumbnail[1]), (Date.now() - started) / 1000));
   }
-  if (path === '/api/v1/tickets') {
-    const { role, slot } = JSON.parse(await body(request));
-    const page = role === 'camera' ? 'phone' : role === 'viewer' ? 'watch' : 'desk';
-    return json(response, 200, { role, slot, page: `https://192.168.178.41:8443/${page}/#t=Zk3vQ8sLr0d2W7nYp5uXj1cB6hG4mTaE9iKoVqRfDwS${slot ? `&slot=${slot}` : ''}`, token: 'x', certificate_sha256: '' });
-  }
+  if (rest.endsWith('/chunks')) return chunk(show, request, response, rest, query, json);
+  if (await setUp(show, request, response, path, rest, { json, body, announce, now: mediaTime })) return undefined;
   if (path === '/api/v1/watch') return show.name === 'soon' ? json(response, 409, { code: 'conflict', message: 'The show has not started.' }) : json(response, 200, { url: '/v/mock/live.m3u8', expires: null });
   return json(response, 404, { code: 'not_found', message: '' });
 }
@@ -97,7 +103,8 @@ function file(response, path) {
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://mock');
   if (pathname.startsWith('/v/mock/')) return hls.serve(response, pathname.slice('/v/mock/'.length), searchParams);
-  if (pathname.startsWith('/api/')) return api(request, response, pathname).catch((error) => json(response, 500, { code: 'busy', message: String(error) }));
+  if (pathname === '/whep' || pathname.startsWith('/whip/')) return json(response, 503, { code: 'busy', message: 'The mock speaks no WebRTC.' });
+  if (pathname.startsWith('/api/')) return api(request, response, pathname, searchParams).catch((error) => json(response, 500, { code: 'busy', message: String(error) }));
   file(response, pathname);
 });
 server.listen(Number(process.argv[2] ?? 5199), '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/desk/#t=game`));

@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core';
 const out = process.argv[2] ?? '/tmp';
 const base = process.argv[3] ?? 'http://127.0.0.1:5199';
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] });
-const context = await browser.newContext({ viewport: { width: 360, height: 740 }, permissions: ['camera', 'microphone'], isMobile: true, hasTouch: true });
+const context = await browser.newContext({ viewport: { width: 360, height: 640 }, permissions: ['camera', 'microphone'], isMobile: true, hasTouch: true });
 const studio = await context.newPage();
 await studio.goto(`${base}/watch/#t=soon`);
 await studio.evaluate(() => {
@@ -23,6 +23,17 @@ await studio.evaluate(() => {
       channel.onmessage = ({ data }) => window.said.push(JSON.parse(data));
     };
     await peer.setRemoteDescription({ type: 'offer', sdp });
+    // The studio's sound back: a tone.
+    const sound = new AudioContext();
+    const tone = sound.createOscillator();
+    const out = sound.createMediaStreamDestination();
+    tone.connect(out);
+    tone.start();
+    for (const transceiver of peer.getTransceivers()) {
+      if (transceiver.receiver.track.kind !== 'audio') continue;
+      transceiver.direction = 'sendrecv';
+      await transceiver.sender.replaceTrack(out.stream.getAudioTracks()[0]);
+    }
     await peer.setLocalDescription(await peer.createAnswer());
     await new Promise((resolve) => (peer.iceGatheringState === 'complete' ? resolve() : peer.addEventListener('icegatheringstatechange', () => peer.iceGatheringState === 'complete' && resolve())));
     return peer.localDescription.sdp;
@@ -31,6 +42,7 @@ await studio.evaluate(() => {
 const phone = await context.newPage();
 phone.on('pageerror', (error) => console.log('pageerror', error.message));
 let refuse = 0;
+let dead = false;
 let offers = 0;
 const deleted = [];
 await context.route('**/whip/**', async (route) => {
@@ -41,7 +53,9 @@ await context.route('**/whip/**', async (route) => {
   }
   offers += 1;
   if (refuse) return route.fulfill({ status: refuse, contentType: 'application/json', body: JSON.stringify({ code: 'conflict', message: refuse === 409 ? 'Another phone already stands here.' : '' }) });
-  const sdp = await studio.evaluate((offer) => window.answer(offer), request.postData());
+  // A network that lets the answer through and no media.
+  const cut = (sdp) => (dead ? sdp.replaceAll(/^a=candidate:.*\r\n/gm, '') : sdp);
+  const sdp = cut(await studio.evaluate((offer) => window.answer(offer), cut(request.postData())));
   await route.fulfill({ status: 201, contentType: 'application/sdp', headers: { Location: `/whip/2/s${offers}` }, body: sdp });
 });
 const say = (message) => studio.evaluate((text) => window.channel.send(text), JSON.stringify(message));
@@ -67,10 +81,43 @@ await say({ type: 'advice', bitrate_bps: 800000, scale_down_by: 2, max_fps: 15 }
 await phone.waitForTimeout(3000);
 console.log('after advice', await studio.evaluate(() => [window.video.videoWidth, window.video.videoHeight]));
 await shot('phone-live-next');
+await say({ type: 'tally', state: 'replay' });
+await say({ type: 'admission', accepted: true, reason: '', suggested_adjustments: [], expected_bitrate: 3e6, expected_size: { width: 1280, height: 720 }, expected_rate: 30, processing_priority: 1 });
+await phone.waitForTimeout(400);
+console.log('band', await band());
+await shot('phone-live-replay');
+await say({ type: 'tally', state: 'idle' });
+await say({ type: 'talk', from: 'director', on: true });
+await say({ type: 'text', text: 'Turn the phone: wide side down' });
+await phone.waitForTimeout(600);
+console.log('hears', await phone.evaluate(() => document.querySelector('.spoken')?.textContent));
+await shot('phone-live-spoken');
+await phone.setViewportSize({ width: 390, height: 844 });
+await phone.waitForTimeout(300);
+await shot('phone-live-spoken-390');
+await phone.setViewportSize({ width: 740, height: 360 });
+await phone.waitForTimeout(300);
+await shot('phone-land-spoken');
+await phone.setViewportSize({ width: 360, height: 640 });
+await say({ type: 'talk', from: 'director', on: false });
+await phone.waitForTimeout(8200);
+console.log('gone', await phone.evaluate(() => document.querySelector('.spoken') === null));
+await phone.getByRole('button', { name: 'Hear' }).click();
+await phone.waitForTimeout(300);
+console.log('listens', await studio.evaluate(() => window.said.filter((m) => m.type === 'listen')));
+await shot('phone-live-hear');
+for (const state of ['idle', 'next', 'live', 'replay']) {
+  await say({ type: 'tally', state });
+  await phone.getByRole('button', { name: 'Dim' }).click();
+  await phone.waitForTimeout(250);
+  await shot(`phone-dim-${state}`);
+  await phone.locator('.dim').click();
+}
+await say({ type: 'tally', state: 'ready' });
 await phone.setViewportSize({ width: 740, height: 360 });
 await phone.waitForTimeout(400);
 await shot('phone-land-next');
-await phone.setViewportSize({ width: 360, height: 740 });
+await phone.setViewportSize({ width: 360, height: 640 });
 await studio.evaluate(() => window.peer.close());
 await phone.waitForFunction(() => document.querySelector('header strong')?.textContent === 'COMING BACK', undefined, { timeout: 20000 });
 await shot('phone-back');
@@ -90,4 +137,47 @@ await phone.getByRole('button', { name: 'Go live' }).click();
 await phone.waitForTimeout(1000);
 await shot('phone-taken');
 console.log('taken', await phone.locator('h1').textContent());
+refuse = 0;
+// No way by WebRTC, twice: the other plan takes over.
+dead = true;
+await phone.reload();
+await phone.getByRole('button', { name: 'Allow' }).click();
+await shot('phone-ready');
+await phone.getByRole('button', { name: 'Go live' }).click();
+const began = Date.now();
+await phone.waitForFunction(() => document.querySelector('.way') !== null, undefined, { timeout: 30000 });
+console.log('plan B after ms', Date.now() - began, await band());
+await phone.waitForTimeout(1500);
+await shot('phone-plan-b');
+dead = false;
+// The commentator.
+const voice = await context.newPage();
+voice.on('pageerror', (error) => console.log('pageerror', error.message));
+await voice.setViewportSize({ width: 390, height: 844 });
+await voice.goto(`${base}/phone/#t=game&slot=commentary`);
+await voice.getByRole('button', { name: 'Allow' }).click();
+await voice.waitForTimeout(600);
+await voice.screenshot({ path: `${out}/voice-ready.png` });
+await voice.getByRole('button', { name: 'Join the commentary' }).click();
+await voice.waitForFunction(() => document.querySelector('header strong')?.textContent === 'MUTED', undefined, { timeout: 15000 });
+await voice.waitForTimeout(400);
+await voice.screenshot({ path: `${out}/voice-muted.png` });
+await voice.getByRole('button', { name: 'Speak' }).click();
+await voice.waitForTimeout(800);
+console.log('voice', await voice.locator('header strong').textContent(), await studio.evaluate(() => [window.tracks, window.said.filter((m) => m.type === 'talk' || m.type === 'listen')]));
+await voice.screenshot({ path: `${out}/voice-heard.png` });
+await voice.getByRole('button', { name: 'Hold to talk' }).click();
+await voice.setViewportSize({ width: 360, height: 640 });
+await voice.waitForTimeout(300);
+await voice.screenshot({ path: `${out}/voice-hold.png` });
+await voice.locator('.talk').focus();
+await voice.keyboard.down('Space');
+await voice.waitForTimeout(300);
+console.log('held', await voice.locator('header strong').textContent());
+await voice.keyboard.up('Space');
+await voice.waitForTimeout(200);
+console.log('let go', await voice.locator('header strong').textContent());
+await voice.setViewportSize({ width: 740, height: 360 });
+await voice.waitForTimeout(300);
+await voice.screenshot({ path: `${out}/voice-land.png` });
 await browser.close();

@@ -1,4 +1,5 @@
-import type { Action, JoinTicket, Outcome, Recording, Refusal, Role, Slot, Snapshot, WatchGrant } from './wire';
+import { slotPath } from './wire';
+import type { Action, AllRecordings, ChunkAnswer, DestinationReport, Destinations, Device, IssuedTicket, JoinAsked, Joined, Outcome, Refusal, Role, SessionRecordings, Slot, Snapshot, SourceSetting, TicketKind, TicketView, WatchGrant } from './wire';
 
 /** A request that was not done, in words for a person. */
 export class ApiError extends Error {
@@ -23,6 +24,13 @@ const plainWords: Record<number, string> = {
 };
 
 const session = '/api/v1/sessions/current';
+const asJson = { 'Content-Type': 'application/json' };
+
+/** A session of media: the answer to the offer, and where it is ended. */
+export interface Session {
+  sdp: string;
+  location: string | null;
+}
 
 /** The studio's door. Requests carry the token themselves, so that two pages with two roles may live in one browser. */
 export class Api {
@@ -33,7 +41,7 @@ export class Api {
 
   /** Trades the token for a cookie, which links and downloads need. */
   async login(): Promise<void> {
-    if (this.token) await this.send('/api/v1/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token: this.token }) });
+    if (this.token) await this.send('/api/v1/login', { method: 'POST', headers: asJson, body: JSON.stringify({ token: this.token }) });
   }
 
   async snapshot(signal?: AbortSignal): Promise<Snapshot> {
@@ -57,35 +65,117 @@ export class Api {
     }
   }
 
-  recordings(): Promise<Recording[]> {
-    return this.send(`${session}/recordings`).then((answer) => answer.json());
+  /** The recordings of every session on the studio's machine. */
+  async recordings(): Promise<AllRecordings> {
+    const body = (await (await this.send('/api/v1/recordings')).json()) as AllRecordings | SessionRecordings[];
+    return Array.isArray(body) ? { sessions: body, free_bytes: null, left_s: null } : body;
   }
 
-  ticket(role: Role, slot: Slot | null): Promise<JoinTicket> {
-    return this.post('/api/v1/tickets', { role, slot });
+  ticket(role: Role, slot: Slot | null, kind?: TicketKind): Promise<IssuedTicket> {
+    return this.post('/api/v1/tickets', { role, slot, ...(kind ? { kind } : {}) });
+  }
+
+  async tickets(): Promise<TicketView[]> {
+    const body = (await (await this.send('/api/v1/tickets')).json()) as TicketView[] | { tickets: TicketView[] };
+    return Array.isArray(body) ? body : body.tickets;
+  }
+
+  /** Trades a personal ticket for a key. */
+  join(ticket: string): Promise<Joined> {
+    return this.post('/api/v1/join', { ticket });
+  }
+
+  /** Asks to be let in with the crew's code. */
+  joinCrew(code: string, name: string): Promise<JoinAsked> {
+    return this.post('/api/v1/join', { code, name });
+  }
+
+  /** Waits a few seconds for the director's answer; null while there is none. */
+  async joinAnswer(request: string, signal?: AbortSignal): Promise<Joined | null> {
+    const answer = await this.send(`/api/v1/join/${encodeURIComponent(request)}`, { signal, cache: 'no-store' });
+    return answer.status === 202 ? null : answer.json();
   }
 
   watch(): Promise<WatchGrant> {
     return this.post('/api/v1/watch', {});
   }
 
+  async devices(): Promise<Device[]> {
+    const body = (await (await this.send('/api/v1/devices')).json()) as Device[] | { devices: Device[] };
+    return Array.isArray(body) ? body : body.devices;
+  }
+
+  async setSource(slot: Slot, setting: SourceSetting): Promise<void> {
+    await this.put(`${session}/cameras/${slotPath(slot)}/source`, setting);
+  }
+
+  /** Gives a position back to whoever joins. */
+  async clearSource(slot: Slot): Promise<void> {
+    await this.send(`${session}/cameras/${slotPath(slot)}/source`, { method: 'DELETE' });
+  }
+
+  async destinations(): Promise<Destinations> {
+    return (await this.send('/api/v1/destinations')).json();
+  }
+
+  async setDestination(name: string, setting: { kind: string; preset?: string; url?: string; key?: string }): Promise<void> {
+    await this.put(`/api/v1/destinations/${encodeURIComponent(name)}`, setting);
+  }
+
+  async removeDestination(name: string): Promise<void> {
+    await this.send(`/api/v1/destinations/${encodeURIComponent(name)}`, { method: 'DELETE' });
+  }
+
+  /** Sends to a destination for some seconds and says what came of it. */
+  testDestination(name: string, seconds: number): Promise<DestinationReport> {
+    return this.post(`/api/v1/destinations/${encodeURIComponent(name)}/test`, { seconds });
+  }
+
+  /** The studio's clock, microseconds. */
+  async clock(signal?: AbortSignal): Promise<number> {
+    const { clock_us } = (await (await this.send('/api/v1/clock', { signal, cache: 'no-store' })).json()) as { clock_us: number };
+    return clock_us;
+  }
+
+  /** Uploads one piece of a recording. */
+  async chunk(slot: Slot, query: URLSearchParams, mime: string, body: Blob, signal: AbortSignal): Promise<ChunkAnswer> {
+    return (await this.send(`${session}/cameras/${slotPath(slot)}/chunks?${query}`, { method: 'POST', headers: { 'Content-Type': mime }, body, signal })).json();
+  }
+
+  async chunksEnd(slot: Slot): Promise<void> {
+    await this.send(`${session}/cameras/${slotPath(slot)}/chunks`, { method: 'DELETE', keepalive: true });
+  }
+
   async thumbnail(slot: Slot, signal?: AbortSignal): Promise<Blob> {
     return (await this.send(`${session}/cameras/${slot}/thumbnail.jpg`, { signal, cache: 'no-store' })).blob();
   }
 
-  /** Offers a picture to a slot; the answer names the session by its Location. */
-  async whip(slot: Slot, sdp: string, signal?: AbortSignal): Promise<{ sdp: string; location: string | null }> {
-    const answer = await this.send(`/whip/${slot}`, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: sdp, signal });
-    return { sdp: await answer.text(), location: answer.headers.get('Location') };
+  /** Offers picture or sound to a slot; the answer names the session by its Location. */
+  whip(slot: Slot, sdp: string, signal?: AbortSignal): Promise<Session> {
+    return this.offer(`/whip/${slotPath(slot)}`, sdp, signal);
   }
 
-  /** Ends a WHIP session. It outlives the page, because phones are closed without a word. */
-  async whipEnd(location: string): Promise<void> {
+  /** Offers to take the programme by WebRTC. */
+  whep(sdp: string, signal?: AbortSignal): Promise<Session> {
+    return this.offer('/whep', sdp, signal);
+  }
+
+  /** Ends a WHIP or WHEP session. It outlives the page, because phones are closed without a word. */
+  async endSession(location: string): Promise<void> {
     await this.send(location, { method: 'DELETE', keepalive: true });
   }
 
+  private async offer(path: string, sdp: string, signal?: AbortSignal): Promise<Session> {
+    const answer = await this.send(path, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: sdp, signal });
+    return { sdp: await answer.text(), location: answer.headers.get('Location') };
+  }
+
   private async post<T>(path: string, body: unknown): Promise<T> {
-    return (await this.send(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })).json();
+    return (await this.send(path, { method: 'POST', headers: asJson, body: JSON.stringify(body) })).json();
+  }
+
+  private put(path: string, body: unknown): Promise<Response> {
+    return this.send(path, { method: 'PUT', headers: asJson, body: JSON.stringify(body) });
   }
 
   private async send(path: string, init: RequestInit = {}): Promise<Response> {

@@ -42,6 +42,9 @@ pub enum Error {
     /// The engine has ended.
     #[error("the engine has ended")]
     Closed,
+    /// Whoever asked for the work has called it off.
+    #[error("called off")]
+    Cancelled,
     /// This kind of input is not for this engine.
     #[error("not supported: {0}")]
     Unsupported(String),
@@ -83,7 +86,7 @@ impl Error {
     /// How much a person needs to care.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Full | Self::OtherSize { .. } | Self::Unreadable => Severity::Passing,
+            Self::Full | Self::Cancelled | Self::OtherSize { .. } | Self::Unreadable => Severity::Passing,
             Self::Pipeline { .. } | Self::Closed | Self::Unsupported(_) | Self::File { .. } | Self::Content { .. } | Self::Mp4(_) => Severity::Degraded,
             Self::Library(_) | Self::Missing(_) | Self::NoEncoder(_) => Severity::Blocking,
         }

@@ -25,21 +25,32 @@
 //! # }
 //! ```
 
+pub mod chunks;
 pub mod decode;
+pub mod destination;
+pub mod destination_test;
 pub mod encode;
 mod error;
 pub mod file;
+pub mod input;
 mod line;
 mod mapped;
+pub mod push;
 pub mod record;
+mod retry;
 pub mod rtmp;
+pub mod rtmp_server;
+pub mod srt;
 mod thumbnail;
 mod unit_queue;
 
-pub use decode::{OpusDecoder, VideoDecoder};
-pub use encode::{AacEncoder, EncoderInfo, VideoEncoder, encode_opus, encoders};
+pub use decode::{OpusDecoder, SoundDecoder, VideoDecoder};
+pub use encode::{AacEncoder, EncoderInfo, OpusEncoder, VideoEncoder, encode_opus, encoders};
 pub use error::{Error, Severity};
 pub use line::init;
+pub use push::Push;
 pub use record::Recorder;
 pub use rtmp::RtmpPush;
+pub use rtmp_server::RtmpServer;
+pub use srt::SrtPush;
 pub use thumbnail::thumbnail_jpeg;

@@ -177,6 +177,11 @@ impl Line {
         self.block
     }
 
+    /// The error by which it stopped.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.fate.error()
+    }
+
     /// Whether it stopped by an error.
     pub(crate) fn has_failed(&self) -> bool {
         self.fate.error().is_some()

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use tl_base::{MediaTime, Rate, Size};
 use tl_media::{Error, file};
 
@@ -17,7 +19,7 @@ fn parts_of_different_sizes_become_one_film_with_its_gap() {
     assert!(std::process::Command::new("ffmpeg").args(args).arg(&second).status().expect("ffmpeg runs").success());
     let out = folder.path().join("film.mp4");
     let offset = MediaTime::from_secs(3);
-    let joined = file::join_reencoded(&[first, second], &[MediaTime::ZERO, offset], &out).expect("joined");
+    let joined = file::join_reencoded(&[first, second], &[MediaTime::ZERO, offset], &out, &AtomicBool::new(false), |_| {}).expect("joined");
     assert_eq!((joined.video_frames, joined.problems.len()), (105, 0));
     assert!((joined.seconds - 5.0).abs() < 0.1, "{joined:?}");
     assert_eq!(decoded_frames(&out), 105);
@@ -40,14 +42,14 @@ fn a_part_that_cannot_be_read_costs_itself_alone() {
     std::fs::write(&bad, vec![7; 5_000]).expect("written");
     let out = folder.path().join("film.mp4");
     let second = Rate::FPS_30.tick_start(60);
-    let joined = file::join_reencoded(&[bad.clone(), good], &[MediaTime::ZERO, second], &out).expect("joined");
+    let joined = file::join_reencoded(&[bad.clone(), good], &[MediaTime::ZERO, second], &out, &AtomicBool::new(false), |_| {}).expect("joined");
     assert_eq!((joined.video_frames, joined.problems.len()), (30, 1));
     let mut seen = Vec::new();
     file::decode_file(&out, |frame| seen.push(number(&frame)), |_| {}).expect("plays");
     assert_eq!(seen, (0..30).collect::<Vec<_>>());
 
     let none = folder.path().join("none.mp4");
-    assert!(matches!(file::join_reencoded(&[bad], &[MediaTime::ZERO], &none), Err(Error::Content { .. })));
-    assert!(file::join_reencoded(&[], &[], &none).is_err());
+    assert!(matches!(file::join_reencoded(&[bad], &[MediaTime::ZERO], &none, &AtomicBool::new(false), |_| {}), Err(Error::Content { .. })));
+    assert!(file::join_reencoded(&[], &[], &none, &AtomicBool::new(false), |_| {}).is_err());
     assert!(!none.exists());
 }

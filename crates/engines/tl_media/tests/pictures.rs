@@ -113,14 +113,14 @@ fn only_keys_are_decoded_when_only_keys_are_wanted() {
     config.gop = MediaTime::from_millis(333);
     let units = common::units_with(config, 0..40);
     let (decoder, frames) = decoder(Codec::H264);
-    decoder.key_frames_only(true);
+    decoder.set_keys_only(true);
     for unit in &units {
         decoder.push(unit.clone()).expect("room");
         if unit.key {
             frames.recv_timeout(PATIENCE).expect("a picture");
         }
     }
-    decoder.key_frames_only(false);
+    decoder.set_keys_only(false);
     decoder.push(units[5].clone()).expect("taken and dropped");
     decoder.push(units[10].clone()).expect("room");
     decoder.push(units[11].clone()).expect("room");

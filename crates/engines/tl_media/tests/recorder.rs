@@ -257,11 +257,17 @@ fn child_that_records() {
         let due = unit.capture.to_duration();
         // A camera's pace, not a condition: pictures come when they are due.
         std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
+        let before = Instant::now();
         recorder.push(&unit);
+        if before.elapsed() > Duration::from_millis(400) {
+            println!("waited for the disk");
+        }
         if !unit.codec.is_audio() {
             println!("pushed {}", unit.capture.nanos());
         }
     }
+    let summary = recorder.finish().expect("a summary");
+    println!("dropped {}", summary.dropped);
 }
 
 #[test]
@@ -297,4 +303,33 @@ fn a_killed_recorder_costs_less_than_a_second() {
         println!("killed at {pushed:.2} s: {kept} pictures kept, {lost:.2} s lost");
         assert!((-0.1..=1.0).contains(&lost), "{lost}");
     }
+}
+
+/// Every write and every sync of the recording takes half a second longer, by the kernel's own tracer.
+#[test]
+fn a_disk_that_takes_half_a_second_for_everything_costs_nothing() {
+    if Command::new("strace").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("SKIPPED: strace is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cam1-001.mp4");
+    let out = Command::new("strace")
+        .args(["-f", "--seccomp-bpf", "-o"])
+        .arg(folder.path().join("strace.txt"))
+        .arg("-P")
+        .arg(&path)
+        .args(["-e", "trace=write,fdatasync", "-e", "inject=write,fdatasync:delay_enter=500000"])
+        .arg(std::env::current_exe().expect("this binary"))
+        .args(["child_that_records", "--exact", "--nocapture"])
+        .env(CHILD, folder.path())
+        .stderr(Stdio::null())
+        .output()
+        .expect("a child");
+    let told = String::from_utf8_lossy(&out.stdout);
+    let traced = std::fs::read_to_string(folder.path().join("strace.txt")).unwrap_or_default();
+    let slowed = traced.lines().filter(|line| line.contains("DELAYED")).count();
+    assert!(slowed > 20, "{slowed} calls were slowed: {traced}");
+    assert!(told.contains("dropped 0") && !told.contains("waited for the disk"), "{told}");
+    assert_eq!(decoded_frames(&path), 600);
 }

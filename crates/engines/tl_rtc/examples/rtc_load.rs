@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
     let clock = MediaClock::starting_at(MediaTime::ZERO);
     let frames = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&frames);
-    let config = Config { addresses: vec![[127, 0, 0, 1].into()], port: 0, clock };
+    let config = Config { addresses: vec![[127, 0, 0, 1].into()], port: 0, clock, max_viewers: 64 };
     let server = Server::start(config, move |event| match event {
         Event::Media { unit, .. } if !unit.codec.is_audio() => {
             seen.fetch_add(1, Ordering::Relaxed);

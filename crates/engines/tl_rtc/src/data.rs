@@ -62,6 +62,16 @@ pub enum FromPhone {
         #[serde(default)]
         visible: Option<bool>,
     },
+    /// Whether the person wants to hear the return sound: the programme without their own microphone.
+    Listen {
+        /// Wanted, or no longer.
+        on: bool,
+    },
+    /// Push-to-talk: the button is held, or was let go.
+    Talk {
+        /// Held.
+        on: bool,
+    },
 }
 
 /// Which lamp the phone shows.
@@ -74,6 +84,10 @@ pub enum Tally {
     Next,
     /// It waits.
     Ready,
+    /// Nothing is being shown or prepared: before and after the show.
+    Idle,
+    /// An earlier picture of it is on air.
+    Replay,
 }
 
 /// To the phone.
@@ -99,6 +113,18 @@ pub enum ToPhone {
         /// The sentence.
         text: String,
     },
+    /// Somebody speaks to the person who holds the phone, or stops.
+    Talk {
+        /// Who, as the phone should show it.
+        from: String,
+        /// Whether they speak now.
+        on: bool,
+    },
+    /// A ready-made text from the desk, shown large until it is read.
+    Text {
+        /// The text.
+        text: String,
+    },
 }
 
 impl FromPhone {
@@ -121,7 +147,7 @@ impl FromPhone {
                     tidy(text);
                 }
             }
-            Self::Pong { .. } => {}
+            Self::Pong { .. } | Self::Listen { .. } | Self::Talk { .. } => {}
         }
         Some(message)
     }
@@ -165,6 +191,9 @@ mod tests {
         let check = |text: &str, expect: Option<FromPhone>| assert_eq!(FromPhone::parse(text.as_bytes()), expect, "{text}");
         check(r#"{"type":"pong","id":7,"clock_us":-5}"#, Some(FromPhone::Pong { id: 7, clock_us: -5 }));
         check(r#"{"type":"hello","name":"Left\u0007","later":1}"#, Some(FromPhone::Hello { name: "Left".into(), user_agent: String::new() }));
+        check(r#"{"type":"listen","on":true}"#, Some(FromPhone::Listen { on: true }));
+        check(r#"{"type":"talk","on":false}"#, Some(FromPhone::Talk { on: false }));
+        check(r#"{"type":"talk","on":"yes"}"#, None);
         check(r#"{"type":"pong","id":7}"#, None);
         check(r#"{"type":"reboot"}"#, None);
         check("", None);
@@ -180,6 +209,8 @@ mod tests {
         assert_eq!(text, r#"{"type":"advice","bitrate_bps":1500000,"scale_down_by":1.0,"max_fps":30.0}"#);
         assert_eq!(ToPhone::parse(text.as_bytes()), Some(advice));
         assert_eq!(ToPhone::Tally { state: Tally::Live }.to_json().expect("short"), r#"{"type":"tally","state":"live"}"#);
+        assert_eq!(ToPhone::Talk { from: "director".into(), on: true }.to_json().expect("short"), r#"{"type":"talk","from":"director","on":true}"#);
+        assert_eq!(ToPhone::Tally { state: Tally::Replay }.to_json().expect("short"), r#"{"type":"tally","state":"replay"}"#);
         assert!(matches!(ToPhone::Message { text: "x".repeat(5_000) }.to_json(), Err(Error::MessageTooLong { .. })));
     }
 

@@ -119,6 +119,11 @@ pub(crate) fn vp8<'a>(payloads: impl Iterator<Item = &'a [u8]>, size_hint: usize
     (!picture.data.is_empty()).then_some(picture)
 }
 
+/// Whether a key frame of VP8 begins with this payload.
+pub(crate) fn begins_vp8_key(payload: &[u8]) -> bool {
+    vp8_body(payload).is_some_and(|(begins, body)| begins && tl_frame::vp8::is_key(body))
+}
+
 /// Splits off the payload descriptor; tells whether the frame begins here.
 fn vp8_body(payload: &[u8]) -> Option<(bool, &[u8])> {
     let (&first, mut rest) = payload.split_first()?;

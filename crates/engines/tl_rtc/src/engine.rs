@@ -1,6 +1,7 @@
 //! The thread `rtc`: datagrams and deadlines to the sessions they belong to.
 //!
-//! A datagram from an address that is not known costs one look at its first bytes; only STUN that names a live session goes
+//! Sessions that are due are served in the order in which they fell due, and only for a moment before datagrams are read again, so
+//! that many viewers never keep a phone's packets waiting. A datagram from an address that is not known costs one look at its first bytes; only STUN that names a live session goes
 //! further. Each session runs behind a wall: what panics or fails there closes that session alone.
 
 use std::collections::HashMap;
@@ -12,10 +13,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use tl_base::MediaClock;
+use tl_frame::AccessUnit;
 
+use crate::programme::Programme;
 use crate::server::{Event, SessionId, Shared};
 use crate::session::Session;
 use crate::socket::{Port, stun_ufrag};
+use crate::viewer::Viewer;
 
 /// The longest datagram that is read; longer ones are cut and then fail their check.
 const MAX_DATAGRAM_BYTES: usize = 2_048;
@@ -24,9 +28,15 @@ const MAX_ADDRESSES: usize = 8;
 /// The longest wait.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// How long sessions are served before datagrams are read again.
+const SLICE: Duration = Duration::from_millis(2);
+/// Datagrams that are read before sessions are served again.
+const MAX_DATAGRAMS: u32 = 64;
+
 /// What the handle asks of the thread.
 pub(crate) enum Command {
-    Open(Box<Session>, String),
+    Open(Member, String),
+    Return(SessionId, AccessUnit),
     Close(SessionId),
     Send(SessionId, String),
     RequestKey(SessionId),
@@ -39,8 +49,62 @@ pub(crate) struct Outlet<'a> {
     pub shared: &'a Shared,
 }
 
+/// Whose session it is.
+pub(crate) enum Member {
+    Phone(Box<Session>),
+    Viewer(Box<Viewer>),
+}
+
+impl Member {
+    fn link(&mut self) -> &mut crate::link::Link {
+        match self {
+            Self::Phone(session) => session.link(),
+            Self::Viewer(viewer) => viewer.link(),
+        }
+    }
+
+    fn over(&self) -> Option<&str> {
+        match self {
+            Self::Phone(session) => session.over(),
+            Self::Viewer(viewer) => viewer.over(),
+        }
+    }
+
+    fn wake(&self) -> Instant {
+        match self {
+            Self::Phone(session) => session.wake(),
+            Self::Viewer(viewer) => viewer.wake(),
+        }
+    }
+
+    fn advance(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
+        match self {
+            Self::Phone(session) => session.advance(now, outlet),
+            Self::Viewer(viewer) => viewer.advance(now, outlet),
+        }
+    }
+
+    fn receive(&mut self, now: Instant, from: SocketAddr, local: SocketAddr, datagram: &[u8], outlet: &mut Outlet<'_>) -> bool {
+        match self {
+            Self::Phone(session) => session.receive(now, from, local, datagram, outlet),
+            Self::Viewer(viewer) => viewer.receive(now, from, local, datagram, outlet),
+        }
+    }
+
+    fn close(&mut self, reason: &str, outlet: &mut Outlet<'_>) {
+        match self {
+            Self::Phone(session) => session.close(reason, outlet),
+            Self::Viewer(viewer) => viewer.close(reason, outlet),
+        }
+    }
+
+    fn phone(&mut self) -> Option<&mut Session> {
+        if let Self::Phone(session) = self { Some(session) } else { None }
+    }
+}
+
 struct Entry {
-    session: Box<Session>,
+    member: Member,
     ufrag: String,
     addresses: Vec<SocketAddr>,
 }
@@ -50,6 +114,8 @@ pub(crate) struct Engine<F> {
     clock: MediaClock,
     shared: Arc<Shared>,
     requests: Receiver<Command>,
+    units: Receiver<AccessUnit>,
+    programme: Programme,
     on_event: F,
     sessions: HashMap<SessionId, Entry>,
     by_address: HashMap<SocketAddr, SessionId>,
@@ -57,8 +123,19 @@ pub(crate) struct Engine<F> {
 }
 
 impl<F: FnMut(Event) + Send> Engine<F> {
-    pub fn new(port: Port, clock: MediaClock, shared: Arc<Shared>, requests: Receiver<Command>, on_event: F) -> Self {
-        Self { port, clock, shared, requests, on_event, sessions: HashMap::new(), by_address: HashMap::new(), by_ufrag: HashMap::new() }
+    pub fn new(port: Port, clock: MediaClock, shared: Arc<Shared>, requests: Receiver<Command>, units: Receiver<AccessUnit>, on_event: F) -> Self {
+        Self {
+            port,
+            clock,
+            shared,
+            requests,
+            units,
+            programme: Programme::new(clock),
+            on_event,
+            sessions: HashMap::new(),
+            by_address: HashMap::new(),
+            by_ufrag: HashMap::new(),
+        }
     }
 
     pub fn run(&mut self) {
@@ -69,41 +146,82 @@ impl<F: FnMut(Event) + Send> Engine<F> {
                 self.obey(command);
                 wake = Instant::now();
             }
+            while let Ok(unit) = self.units.try_recv() {
+                self.show(&unit);
+                wake = Instant::now();
+            }
             let now = Instant::now();
             if now >= wake {
                 wake = self.advance(now);
             }
-            match self.port.receive(&mut buffer, wake.saturating_duration_since(now)) {
+            wake = self.read(&mut buffer, wake);
+        }
+        let all: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in all {
+            self.with(id, |member, outlet| member.close("the studio ended", outlet));
+        }
+    }
+
+    /// Reads what has come, or waits for it until `wake`; tells when a session is due next.
+    fn read(&mut self, buffer: &mut [u8], mut wake: Instant) -> Instant {
+        for count in 0..MAX_DATAGRAMS {
+            let wait = if count == 0 { wake.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            match self.port.receive(buffer, wait) {
+                // An empty one calls to look at the requests.
+                Ok(Some((0, _))) | Ok(None) => return wake,
                 Ok(Some((length, from))) => {
-                    if let Some(datagram) = buffer.get(..length).filter(|datagram| !datagram.is_empty())
-                        && let Some(due) = self.datagram(datagram, from)
-                    {
+                    if let Some(due) = buffer.get(..length).and_then(|datagram| self.datagram(datagram, from)) {
                         wake = wake.min(due);
                     }
                 }
-                Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, "socket lost");
                     // Without a wait a dead socket would take a whole core.
                     std::thread::sleep(Duration::from_millis(100));
+                    return wake;
                 }
             }
         }
-        let all: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in all {
-            self.with(id, |session, outlet| session.close("the studio ended", outlet));
+        wake
+    }
+
+    /// Lets every session that is due do what time demands, as long as the slice lasts; tells when the next one is due.
+    fn advance(&mut self, now: Instant) -> Instant {
+        let waking = self.sessions.iter().map(|(id, entry)| (entry.member.wake(), *id));
+        let mut due: Vec<(Instant, SessionId)> = waking.filter(|(wake, _)| *wake <= now).collect();
+        due.sort_unstable_by_key(|(wake, _)| *wake);
+        for (index, (_, id)) in due.iter().enumerate() {
+            let at = Instant::now();
+            if index > 0 && at.saturating_duration_since(now) >= SLICE {
+                return now;
+            }
+            self.with(*id, |member, outlet| member.advance(at, outlet));
+        }
+        self.ask_key(now);
+        let sessions = self.sessions.values().map(|entry| entry.member.wake());
+        let next = sessions.chain(self.programme.key_due(now)).min();
+        // A session that is due again at once must not keep datagrams from being read.
+        next.map_or(now + IDLE, |next| next.clamp(now + Duration::from_millis(1), now + IDLE))
+    }
+
+    /// Gives a piece of the programme to every viewer.
+    fn show(&mut self, unit: &AccessUnit) {
+        let now = Instant::now();
+        let Some(shot) = self.programme.take(unit, now) else { return };
+        let viewers: Vec<SessionId> = self.sessions.iter().filter(|(_, entry)| matches!(entry.member, Member::Viewer(_))).map(|(id, _)| *id).collect();
+        for id in viewers {
+            self.with(id, |member, _| {
+                if let Member::Viewer(viewer) = member {
+                    viewer.show(now, &shot);
+                }
+            });
         }
     }
 
-    /// Lets every session that is due do what time demands; tells when the next one is.
-    fn advance(&mut self, now: Instant) -> Instant {
-        let due: Vec<SessionId> = self.sessions.iter().filter(|(_, entry)| entry.session.wake() <= now).map(|(id, _)| *id).collect();
-        for id in due {
-            self.with(id, |session, outlet| session.advance(now, outlet));
+    fn ask_key(&mut self, now: Instant) {
+        if self.programme.take_key_due(now) {
+            (self.on_event)(Event::KeyWanted);
         }
-        let next = self.sessions.values().map(|entry| entry.session.wake()).min();
-        // A session that is due again at once must not keep datagrams from being read.
-        next.map_or(now + IDLE, |next| next.clamp(now + Duration::from_millis(1), now + IDLE))
     }
 
     /// Gives a datagram to its session; tells when that session is due next.
@@ -121,13 +239,13 @@ impl<F: FnMut(Event) + Send> Engine<F> {
         };
         let local = self.port.local_for(from)?;
         let now = Instant::now();
-        let accepted = self.with(id, |session, outlet| session.receive(now, from, local, datagram, outlet))?;
+        let accepted = self.with(id, |member, outlet| member.receive(now, from, local, datagram, outlet))?;
         if accepted && known != Some(id) {
             self.learn(id, from);
         } else if !accepted {
             self.shared.strays.fetch_add(1, Ordering::Relaxed);
         }
-        self.sessions.get(&id).map(|entry| entry.session.wake())
+        self.sessions.get(&id).map(|entry| entry.member.wake())
     }
 
     fn learn(&mut self, id: SessionId, from: SocketAddr) {
@@ -144,34 +262,54 @@ impl<F: FnMut(Event) + Send> Engine<F> {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Open(session, ufrag) => {
-                let id = session.id();
+            Command::Open(mut member, ufrag) => {
+                let id = member.link().id();
                 self.by_ufrag.insert(ufrag.clone(), id);
-                self.sessions.insert(id, Entry { session, ufrag, addresses: Vec::new() });
-                self.with(id, |session, outlet| session.advance(Instant::now(), outlet));
+                self.sessions.insert(id, Entry { member, ufrag, addresses: Vec::new() });
+                self.with(id, |member, outlet| member.advance(Instant::now(), outlet));
             }
             Command::Close(id) => {
-                self.with(id, |session, outlet| session.close("the studio closed it", outlet));
+                self.with(id, |member, outlet| member.close("the studio closed it", outlet));
             }
-            Command::Send(id, text) => {
-                self.with(id, |session, outlet| session.say(&text, outlet));
-            }
-            Command::RequestKey(id) => {
-                self.with(id, |session, outlet| session.request_key(Instant::now(), outlet));
-            }
+            Command::Send(id, text) => self.with_phone(id, |session, outlet| session.say(&text, outlet)),
+            Command::RequestKey(id) => self.with_phone(id, |session, outlet| session.request_key(Instant::now(), outlet)),
+            Command::Return(id, unit) => self.with_phone(id, |session, outlet| {
+                if !session.send_back(&unit, outlet) {
+                    tracing::trace!(session = %id, "no ear for the return sound");
+                }
+            }),
         }
     }
 
+    fn with_phone(&mut self, id: SessionId, work: impl FnOnce(&mut Session, &mut Outlet<'_>)) {
+        self.with(id, |member, outlet| {
+            if let Some(session) = member.phone() {
+                work(session, outlet);
+            }
+        });
+    }
+
     /// Runs `work` on a session, and buries the session if it ended by that.
-    fn with<T>(&mut self, id: SessionId, work: impl FnOnce(&mut Session, &mut Outlet<'_>) -> T) -> Option<T> {
+    fn with<T>(&mut self, id: SessionId, work: impl FnOnce(&mut Member, &mut Outlet<'_>) -> T) -> Option<T> {
         let entry = self.sessions.get_mut(&id)?;
         let mut outlet = Outlet { port: &self.port, on_event: &mut self.on_event, shared: &self.shared };
-        let result = catch_unwind(AssertUnwindSafe(|| work(&mut entry.session, &mut outlet)));
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut entry.member, &mut outlet)));
         if result.is_err() {
             tracing::error!(session = %id, at = %self.clock.now(), "a session failed inside and is closed");
-            entry.session.fail("it failed inside");
+            entry.member.link().fail("it failed inside");
         }
-        if let Some(reason) = entry.session.over().map(str::to_owned) {
+        if let Member::Viewer(viewer) = &mut entry.member
+            && viewer.take_wants_key()
+        {
+            let young = self.programme.since_key();
+            if viewer.is_fresh() && !young.is_empty() {
+                let now = Instant::now();
+                young.iter().for_each(|shot| viewer.show(now, shot));
+            } else {
+                self.programme.want_key();
+            }
+        }
+        if let Some(reason) = entry.member.over().map(str::to_owned) {
             self.bury(id, reason);
         }
         result.ok()
@@ -185,8 +323,19 @@ impl<F: FnMut(Event) + Send> Engine<F> {
                 self.by_address.remove(address);
             }
         }
-        self.shared.stats().remove(&id);
-        self.shared.open.fetch_sub(1, Ordering::Relaxed);
-        (self.on_event)(Event::Closed { session: id, slot: entry.session.slot(), reason });
+        match entry.member {
+            Member::Phone(session) => {
+                self.shared.stats().remove(&id);
+                self.shared.open.fetch_sub(1, Ordering::Relaxed);
+                (self.on_event)(Event::Closed { session: id, slot: session.slot(), reason });
+            }
+            Member::Viewer(_) => {
+                self.shared.viewer_stats().remove(&id);
+                if self.shared.viewers.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    self.programme.rest();
+                }
+                (self.on_event)(Event::ViewerClosed { session: id, reason });
+            }
+        }
     }
 }

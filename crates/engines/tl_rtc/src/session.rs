@@ -6,14 +6,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use str0m::channel::ChannelId;
-use str0m::media::{KeyframeRequestKind, MediaAdded, Mid, SenderFeedback};
-use str0m::net::{Protocol, Receive};
-use str0m::rtp::RtpPacket;
-use str0m::{IceConnectionState, Input, Output, Rtc};
+use str0m::media::{KeyframeRequestKind, MediaAdded, Mid, Pt, SenderFeedback};
+use str0m::rtp::{RtpPacket, RtpWrite, SeqNo};
+use str0m::{IceConnectionState, Rtc};
 use tl_base::{MediaClock, SourceId, SourceStats};
-use tl_frame::Codec;
+use tl_frame::{AccessUnit, Codec};
 
 use crate::engine::Outlet;
+use crate::link::Link;
+use crate::programme;
 use crate::reception::Reception;
 use crate::server::{Event, SessionId};
 use crate::talk::{Heard, Talk, Task};
@@ -28,11 +29,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 const KEY_EVERY: Duration = Duration::from_secs(2);
 /// And never more often than this, however much is lost.
 const KEY_SPACING: Duration = Duration::from_millis(250);
+/// While no missing packet is worth asking for, they are forgotten this often.
+const FORGET_EVERY: Duration = Duration::from_millis(30);
 const STATS_EVERY: Duration = Duration::from_secs(1);
-/// Output steps taken in one go; a library that never finishes must not hold the thread.
-const MAX_OUTPUTS: usize = 20_000;
-/// Failures of the protocol instance before the session is given up.
-const MAX_FAILURES: u32 = 1_000;
 
 /// A payload type of the answer.
 struct Format {
@@ -46,6 +45,15 @@ struct Stream {
     mid: Mid,
     track: Track,
     reception: Reception,
+    /// Missing packets are not asked for, and were forgotten last at this time.
+    unrepaired: Option<Instant>,
+}
+
+/// Sound to the phone.
+struct Return {
+    mid: Mid,
+    pt: Pt,
+    next: SeqNo,
 }
 
 /// What was counted at one turn of the statistics.
@@ -57,20 +65,19 @@ struct Turn {
 }
 
 pub(crate) struct Session {
-    id: SessionId,
+    link: Link,
     slot: SourceId,
-    rtc: Rtc,
     clock: MediaClock,
-    rtc_wake: Instant,
     opened: Instant,
     connected: bool,
     /// Media or a word came last.
     heard: Instant,
-    over: Option<String>,
-    failures: u32,
+    /// The only synchronisation sources that are listened to, in order; none: any.
+    ssrcs: Vec<u32>,
     formats: Vec<Format>,
     video: Option<Stream>,
     sound: Option<Stream>,
+    back: Option<Return>,
     phone: PhoneClock,
     two_way: bool,
     talk: Talk,
@@ -84,22 +91,20 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session whose answer is about to go out.
-    pub fn new(id: SessionId, slot: SourceId, rtc: Rtc, clock: MediaClock) -> Self {
+    pub fn new(id: SessionId, slot: SourceId, rtc: Rtc, clock: MediaClock, ssrcs: &[u32]) -> Self {
         let now = Instant::now();
         Self {
-            id,
+            link: Link::new(id, rtc, now),
             slot,
-            rtc,
             clock,
-            rtc_wake: now,
             opened: now,
             connected: false,
             heard: now,
-            over: None,
-            failures: 0,
+            ssrcs: ssrcs.to_vec(),
             formats: Vec::new(),
             video: None,
             sound: None,
+            back: None,
             phone: PhoneClock::default(),
             two_way: false,
             talk: Talk::new(now),
@@ -112,8 +117,8 @@ impl Session {
         }
     }
 
-    pub fn id(&self) -> SessionId {
-        self.id
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
     }
 
     pub fn slot(&self) -> SourceId {
@@ -122,12 +127,12 @@ impl Session {
 
     /// Why it ended, once it has.
     pub fn over(&self) -> Option<&str> {
-        self.over.as_deref()
+        self.link.over()
     }
 
     /// When [`Session::advance`] is due.
     pub fn wake(&self) -> Instant {
-        let mut wake = self.rtc_wake.min(self.next_stats).min(self.gone_at());
+        let mut wake = self.link.wake().min(self.next_stats).min(self.gone_at());
         for due in [self.talk.wake(), self.key_due()].into_iter().flatten() {
             wake = wake.min(due);
         }
@@ -137,9 +142,10 @@ impl Session {
 
     /// Does what is due at `now`.
     pub fn advance(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
-        self.input(Input::Timeout(now));
+        self.link.begin();
+        self.link.tick(now);
         self.settle(now, outlet);
-        if self.over.is_some() {
+        if self.over().is_some() {
             return;
         }
         self.release(now, outlet);
@@ -159,13 +165,28 @@ impl Session {
 
     /// Takes a datagram; tells whether it was this phone's.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, local: SocketAddr, datagram: &[u8], outlet: &mut Outlet<'_>) -> bool {
-        let Ok(receive) = Receive::new(Protocol::Udp, from, local, datagram) else { return false };
-        let input = Input::Receive(now, receive);
-        if !self.rtc.accepts(&input) {
+        if self.is_foreign(datagram) {
+            return false;
+        }
+        self.link.begin();
+        if !self.link.receive(now, from, local, datagram) {
             return false;
         }
         self.note_header(now, datagram);
-        self.input(input);
+        self.settle(now, outlet);
+        true
+    }
+
+    /// Sends a packet of Opus to the phone; tells whether it has an ear for it.
+    pub fn send_back(&mut self, unit: &AccessUnit, outlet: &mut Outlet<'_>) -> bool {
+        let now = Instant::now();
+        let Some(back) = self.back.as_mut().filter(|_| self.connected) else { return false };
+        let mut api = self.link.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(back.mid, None) else { return false };
+        let rtp = programme::rtp_time(unit.pts, true);
+        stream.write_rtp(RtpWrite::new(back.pt, back.next.inc(), rtp, now, &*unit.data));
+        self.link.begin();
+        self.link.tick(now);
         self.settle(now, outlet);
         true
     }
@@ -173,6 +194,7 @@ impl Session {
     /// Says something to the phone if it can hear.
     pub fn say(&mut self, text: &str, outlet: &mut Outlet<'_>) {
         self.talk.say(text.to_owned());
+        self.link.begin();
         self.settle(Instant::now(), outlet);
     }
 
@@ -180,6 +202,7 @@ impl Session {
     pub fn request_key(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
         self.key_wanted = true;
         if self.key_due().is_some_and(|due| now >= due) {
+            self.link.begin();
             self.ask_key(now);
             self.settle(now, outlet);
         }
@@ -187,16 +210,9 @@ impl Session {
 
     /// Ends it and tells the phone.
     pub fn close(&mut self, reason: &str, outlet: &mut Outlet<'_>) {
-        if let Err(error) = self.rtc.close() {
-            tracing::debug!(session = %self.id, %error, "not closed cleanly");
-        }
-        self.fail(reason);
+        self.link.begin();
+        self.link.close(reason);
         self.settle(Instant::now(), outlet);
-    }
-
-    /// Marks it as over without a further word.
-    pub fn fail(&mut self, reason: &str) {
-        self.over.get_or_insert_with(|| reason.to_owned());
     }
 
     fn gone_at(&self) -> Instant {
@@ -207,62 +223,32 @@ impl Session {
         if !self.connected || self.video.is_none() {
             return None;
         }
+        let coming = self.video.as_ref().is_some_and(|video| video.track.key_on_its_way());
         Some(match self.key_asked {
-            Some(asked) if self.key_wanted => asked + KEY_SPACING,
+            Some(asked) if self.key_wanted && !coming => asked + KEY_SPACING,
             Some(asked) => asked + KEY_EVERY,
             None => self.heard,
         })
     }
 
-    fn input(&mut self, input: Input<'_>) {
-        if let Err(error) = self.rtc.handle_input(input) {
-            self.note_failure(&error);
-        }
-    }
-
-    /// What fails on one datagram may be a stranger's forgery, so only many failures end a session.
-    fn note_failure(&mut self, error: &dyn std::fmt::Display) {
-        self.failures += 1;
-        tracing::debug!(session = %self.id, %error, failures = self.failures, "protocol");
-        if self.failures >= MAX_FAILURES {
-            self.fail("its packets make no sense");
-        }
-    }
-
     /// Takes all output, and does what the events among it ask for, until nothing more comes.
     fn settle(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
         self.drain(now, outlet);
-        while self.over.is_none() {
+        while self.over().is_none() {
             match self.talk.task() {
-                Some(Task::Close(channel)) => self.rtc.direct_api().close_data_channel(channel),
+                Some(Task::Close(channel)) => self.link.rtc.direct_api().close_data_channel(channel),
                 Some(Task::Write(channel, text)) => self.write(channel, &text),
                 None => break,
             }
-            self.input(Input::Timeout(now));
+            self.link.tick(now);
             self.drain(now, outlet);
-        }
-        if !self.rtc.is_alive() {
-            self.fail("the connection ended");
         }
     }
 
     fn drain(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
-        for _ in 0..MAX_OUTPUTS {
-            match self.rtc.poll_output() {
-                Ok(Output::Timeout(wake)) => {
-                    self.rtc_wake = wake;
-                    return;
-                }
-                Ok(Output::Transmit(transmit)) => outlet.port.send(transmit.destination, &transmit.contents),
-                Ok(Output::Event(event)) => self.event(event, now, outlet),
-                Err(error) => {
-                    self.note_failure(&error);
-                    self.rtc_wake = now + Duration::from_millis(10);
-                    return;
-                }
-            }
+        while let Some(event) = self.link.next_event(now, outlet.port) {
+            self.event(event, now, outlet);
         }
-        self.fail("its packets have no end");
     }
 
     fn event(&mut self, event: str0m::Event, now: Instant, outlet: &mut Outlet<'_>) {
@@ -270,16 +256,16 @@ impl Session {
             str0m::Event::Connected => {
                 self.connected = true;
                 self.heard = now;
-                (outlet.on_event)(Event::Connected { session: self.id, slot: self.slot });
+                (outlet.on_event)(Event::Connected { session: self.link.id(), slot: self.slot });
             }
-            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.connected => self.fail("the way to the phone broke"),
+            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.connected => self.link.fail("the way to the phone broke"),
             str0m::Event::MediaAdded(added) => self.add(&added),
             str0m::Event::RtpPacket(packet) => self.packet(packet, now, outlet),
             str0m::Event::SenderFeedback(feedback) => self.report(&feedback, outlet),
             str0m::Event::ChannelOpen(id, label) => {
                 let few = self.talk.opened(id, &label, now);
                 if !few {
-                    self.fail("it opens too many data channels");
+                    self.link.fail("it opens too many data channels");
                 }
             }
             str0m::Event::ChannelData(message) => match self.talk.hear(&message) {
@@ -291,16 +277,16 @@ impl Session {
                 }
                 Heard::Words(message) => {
                     self.heard = now;
-                    (outlet.on_event)(Event::Data { session: self.id, message });
+                    (outlet.on_event)(Event::Data { session: self.link.id(), message });
                 }
-                Heard::TooMuch => self.fail("it talks too much"),
+                Heard::TooMuch => self.link.fail("it talks too much"),
             },
             str0m::Event::ChannelClose(id) => self.talk.closed(id),
             str0m::Event::PeerStats(stats) => {
                 let pair = stats.selected_candidate_pair.and_then(|pair| pair.current_round_trip_time);
                 self.path_rtt_ms = pair.map(|rtt| rtt.as_secs_f64() * 1e3);
             }
-            str0m::Event::Closed => self.fail("the phone left"),
+            str0m::Event::Closed => self.link.fail("the phone left"),
             _ => {}
         }
     }
@@ -308,11 +294,19 @@ impl Session {
     fn add(&mut self, added: &MediaAdded) {
         let sound = added.kind.is_audio();
         let rate_hz = if sound { 48_000 } else { 90_000 };
-        let stream = Stream { mid: added.mid, track: Track::new(self.slot, sound, rate_hz), reception: Reception::new(rate_hz) };
-        let place = if sound { &mut self.sound } else { &mut self.video };
-        place.get_or_insert(stream);
+        if added.direction.is_receiving() {
+            let stream = Stream { mid: added.mid, track: Track::new(self.slot, sound, rate_hz), reception: Reception::new(rate_hz), unrepaired: None };
+            let place = if sound { &mut self.sound } else { &mut self.video };
+            place.get_or_insert(stream);
+        }
+        if sound && added.direction.is_sending() {
+            let opus = self.link.rtc.codec_config().params().iter().find(|params| params.spec().codec == str0m::format::Codec::Opus).map(|params| params.pt());
+            if let Some(pt) = opus {
+                self.back.get_or_insert(Return { mid: added.mid, pt, next: SeqNo::from(1) });
+            }
+        }
         self.formats.clear();
-        for params in self.rtc.codec_config().params() {
+        for params in self.link.rtc.codec_config().params() {
             let codec = match params.spec().codec {
                 str0m::format::Codec::H264 => Codec::H264,
                 str0m::format::Codec::Vp8 => Codec::Vp8,
@@ -330,6 +324,16 @@ impl Session {
 
     fn stream(&mut self, codec: Codec) -> Option<&mut Stream> {
         if codec.is_audio() { self.sound.as_mut() } else { self.video.as_mut() }
+    }
+
+    /// Whether this is media of a source that the offer did not name. The protocol instance would open a stream for it before
+    /// it knows whether the packet is genuine.
+    fn is_foreign(&self, datagram: &[u8]) -> bool {
+        let Some(&[first, kind, _, _, _, _, _, _, s0, s1, s2, s3]) = datagram.first_chunk::<12>() else { return false };
+        let media = (128..192).contains(&first) && !(64..96).contains(&(kind & 0x7f));
+        let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
+        // Source 0 only probes the way (libwebrtc).
+        media && ssrc != 0 && !self.ssrcs.is_empty() && self.ssrcs.binary_search(&ssrc).is_err()
     }
 
     /// Counts a datagram by its RTP header, before anything is repaired or refused.
@@ -365,13 +369,46 @@ impl Session {
 
     /// Hands out what is whole.
     fn release(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
-        let (clock, phone, session) = (self.clock, &self.phone, self.id);
+        let (clock, phone, session) = (self.clock, &self.phone, self.link.id());
         for stream in [&mut self.video, &mut self.sound].into_iter().flatten() {
             while let Some(unit) = stream.track.pop(now, |at| clock.at(at), phone) {
+                // One that came by itself will do.
+                self.key_wanted &= !unit.key || unit.codec.is_audio();
                 (outlet.on_event)(Event::Media { session, unit });
             }
-            self.key_wanted |= stream.track.take_wants_key();
+            if stream.track.take_wants_key() {
+                self.key_wanted = true;
+            }
         }
+        self.repair(now);
+    }
+
+    /// Asks for missing packets, or leaves it while only a key picture helps: phones send again what is asked for before anything
+    /// new, so on a narrow way it would come before the key. For that reason what is missing by then is forgotten, too: the
+    /// protocol instance begins its books anew, from the newest packet on.
+    fn repair(&mut self, now: Instant) {
+        let Some(video) = self.video.as_mut() else { return };
+        let mut api = self.link.rtc.direct_api();
+        let Some(stream) = api.stream_rx_by_mid(video.mid, None) else { return };
+        let unwanted = video.track.wants_no_repair();
+        let forget = match video.unrepaired {
+            Some(forgotten) => video.track.key_begins() || (unwanted && now >= forgotten + FORGET_EVERY),
+            None => unwanted,
+        };
+        let (ssrc, again) = (stream.ssrc(), stream.rtx());
+        if forget {
+            api.remove_stream_rx(ssrc);
+            api.expect_stream_rx(ssrc, again, video.mid, None).suppress_nack(unwanted);
+        } else if !unwanted && video.unrepaired.is_some() {
+            stream.suppress_nack(false);
+        }
+        video.unrepaired = if !unwanted {
+            None
+        } else if forget {
+            Some(now)
+        } else {
+            video.unrepaired
+        };
     }
 
     fn report(&mut self, feedback: &SenderFeedback, outlet: &mut Outlet<'_>) {
@@ -397,17 +434,17 @@ impl Session {
         let Some(state) = self.phone.state() else { return };
         if always || (state.two_way && !self.two_way) {
             self.two_way = state.two_way;
-            (outlet.on_event)(Event::Clock { session: self.id, state });
+            (outlet.on_event)(Event::Clock { session: self.link.id(), state });
         }
     }
 
     fn write(&mut self, channel: ChannelId, text: &str) {
-        let Some(mut channel) = self.rtc.channel(channel) else { return };
+        let Some(mut channel) = self.link.rtc.channel(channel) else { return };
         match channel.write(false, text.as_bytes()) {
             Ok(true) => {}
             // A phone that does not listen loses words; the next ones say what counts then.
-            Ok(false) => tracing::debug!(session = %self.id, "data channel full"),
-            Err(error) => tracing::debug!(session = %self.id, %error, "data channel"),
+            Ok(false) => tracing::debug!(session = %self.link.id(), "data channel full"),
+            Err(error) => tracing::debug!(session = %self.link.id(), %error, "data channel"),
         }
     }
 
@@ -415,10 +452,10 @@ impl Session {
         let Some(mid) = self.video.as_ref().map(|stream| stream.mid) else { return };
         self.key_asked = Some(now);
         self.key_wanted = false;
-        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
+        if let Some(stream) = self.link.rtc.direct_api().stream_rx_by_mid(mid, None) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
-        self.input(Input::Timeout(now));
+        self.link.tick(now);
     }
 
     fn measure(&mut self, now: Instant, outlet: &mut Outlet<'_>) {
@@ -435,17 +472,23 @@ impl Session {
         let span = oldest.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         let rate = |after: u64, before: u64| (span > 0.0).then(|| after.saturating_sub(before) as f64 / span);
         let reports = [&mut self.video, &mut self.sound].map(|stream| stream.as_mut().map(|stream| stream.reception.turn()));
+        let rtt_ms = self.phone.rtt_ms().or(self.path_rtt_ms);
+        for (stream, report) in [&mut self.video, &mut self.sound].into_iter().zip(&reports) {
+            if let (Some(stream), Some(report)) = (stream, report) {
+                stream.track.note_way(rtt_ms, report.jitter_ms);
+            }
+        }
         let report = reports.into_iter().flatten().next().unwrap_or_default();
         let stats = SourceStats {
             bitrate_bps: rate(newest.bytes, oldest.bytes).map(|bytes| bytes * 8.0),
-            fps: rate(newest.frames, oldest.frames),
+            fps: self.video.as_ref().and_then(|_| rate(newest.frames, oldest.frames)),
             loss: report.loss,
             jitter_ms: report.jitter_ms,
-            rtt_ms: self.phone.rtt_ms().or(self.path_rtt_ms),
+            rtt_ms,
             decode_ms: None,
         };
-        outlet.shared.stats().insert(self.id, stats);
-        (outlet.on_event)(Event::Stats { session: self.id, stats, video_frames, lost });
+        outlet.shared.stats().insert(self.link.id(), stats);
+        (outlet.on_event)(Event::Stats { session: self.link.id(), stats, video_frames, lost });
         self.tell_clock(true, outlet);
     }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Port {
     /// Every host candidate.
     pub locals: Vec<SocketAddr>,
     dual: bool,
+    /// How long a read waits now, 0 for not at all.
     wait_ms: u64,
+    /// The socket's own option, which stands even while reads do not wait.
+    timeout_ms: u64,
     routes: HashMap<IpAddr, SocketAddr>,
 }
 
@@ -49,7 +52,8 @@ impl Port {
         let socket = open(SocketAddr::new(bind, port), dual)?;
         let port = socket.local_addr()?.port();
         let locals = unique.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        Ok(Self { socket, locals, dual, wait_ms: 0, routes: HashMap::new() })
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, locals, dual, wait_ms: 0, timeout_ms: 0, routes: HashMap::new() })
     }
 
     /// A second handle that only wakes the thread that waits in [`Port::receive`].
@@ -61,20 +65,31 @@ impl Port {
         Ok(Waker { socket: self.socket.try_clone()?, to })
     }
 
-    /// Waits at most about `wait` for a datagram. An empty one is a call to look at the requests.
+    /// Waits at most about `wait` for a datagram, not at all when it is zero. An empty one is a call to look at the requests.
     pub fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<Option<(usize, SocketAddr)>> {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let wait_ms = WAITS_MS.into_iter().find(|step| *step <= wait_ms).unwrap_or(1);
-        if wait_ms != self.wait_ms {
-            self.socket.set_read_timeout(Some(Duration::from_millis(wait_ms)))?;
-            self.wait_ms = wait_ms;
-        }
+        self.set_wait(if wait.is_zero() { 0 } else { WAITS_MS.into_iter().find(|step| *step <= wait_ms).unwrap_or(1) })?;
         match self.socket.recv_from(buffer) {
             Ok((length, from)) => Ok(Some((length, SocketAddr::new(from.ip().to_canonical(), from.port())))),
             // A refusal from a port that is closed by now concerns that phone, and its session will fall silent.
             Err(error) if transient(error.kind()) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn set_wait(&mut self, wait_ms: u64) -> io::Result<()> {
+        if wait_ms == self.wait_ms {
+            return Ok(());
+        }
+        if (wait_ms == 0) != (self.wait_ms == 0) {
+            self.socket.set_nonblocking(wait_ms == 0)?;
+        }
+        if wait_ms > 0 && wait_ms != self.timeout_ms {
+            self.socket.set_read_timeout(Some(Duration::from_millis(wait_ms)))?;
+            self.timeout_ms = wait_ms;
+        }
+        self.wait_ms = wait_ms;
+        Ok(())
     }
 
     /// Sends one datagram; what the network refuses is lost like any other packet.

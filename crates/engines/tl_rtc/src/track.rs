@@ -1,8 +1,9 @@
 //! One stream of a phone: packets in any order go in, whole access units in order come out.
 //!
-//! Late packets: a hole is waited for at most [`HOLD`], which is time for the phone to send it again; then the picture is
-//! skipped and counted, and pictures stay away until the next key picture, which the owner asks for at once. Early packets wait
-//! for the hole before them. Missing input for longer is the session's matter.
+//! Late packets: a hole is waited for as long as it takes to be asked for three times and sent again over this phone's way (at least
+//! [`HOLD`], at most [`HOLD_MOST`]), counted from when it was noticed; then the picture is skipped and counted, and pictures stay
+//! away until the next key picture, which the owner asks for at once. Early packets wait for the hole before them. A picture that
+//! only has not ended yet is no hole: a large one takes its time on a narrow way. Missing input for longer is the session's matter.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,10 +16,21 @@ use tl_frame::{AccessUnit, Codec, ConfigId, h264, vp8};
 use crate::depacketize::{self, Picture};
 use crate::timeline::{PhoneClock, Timeline};
 
-/// How long a hole among pictures is waited for.
+/// How long a hole among pictures is waited for at least: three requests, one each 33 ms (what the protocol library does).
 const HOLD: Duration = Duration::from_millis(100);
-/// How long a hole in the sound is waited for; sound is not sent again, so this covers reordering only.
-const HOLD_SOUND: Duration = Duration::from_millis(40);
+/// And at most: the largest show budget (400 ms) bears no more.
+const HOLD_MOST: Duration = Duration::from_millis(400);
+/// What is sent again needs a round trip, and a queue in it may have grown since that was measured.
+const ROUND_TRIPS: f64 = 1.25;
+/// The last of a spread-out group of packets comes this many times their mean spread (RFC 3550's jitter) after the middle one.
+const SPREADS: f64 = 4.0;
+/// How long packets that were overtaken are waited for at least. Sound is not sent again, so it is given no more than this.
+const OVERTAKEN: Duration = Duration::from_millis(40);
+/// So many missing packets at once are no accident of single ones, unless they were overtaken: that takes this long and as long as
+/// packets spread out, and no longer than the second figure.
+const MANY: usize = 20;
+const DISORDER: Duration = Duration::from_millis(30);
+const DISORDER_MOST: Duration = Duration::from_millis(120);
 /// Packets held at most: a second of 20 Mbit/s.
 const MAX_PACKETS: usize = 2_048;
 /// Bytes held at most.
@@ -48,6 +60,10 @@ pub(crate) struct Packet {
 pub(crate) struct Track {
     source: SourceId,
     sound: bool,
+    /// How long a hole is waited for.
+    hold: Duration,
+    /// How long many missing packets may only have been overtaken.
+    disorder: Duration,
     timeline: Timeline,
     queue: VecDeque<Packet>,
     queued_bytes: usize,
@@ -82,8 +98,8 @@ enum Config {
 enum Front {
     /// This many packets make up an access unit.
     Whole(usize),
-    /// Something is missing.
-    Hole,
+    /// Something is missing, and has been since then.
+    Waits(Instant),
     Nothing,
 }
 
@@ -93,6 +109,8 @@ impl Track {
         Self {
             source,
             sound,
+            hold: if sound { OVERTAKEN } else { HOLD },
+            disorder: DISORDER,
             timeline: Timeline::new(rate_hz),
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -114,6 +132,18 @@ impl Track {
     /// Ties RTP time to the phone's NTP time in nanoseconds.
     pub fn note_report(&mut self, rtp: u32, ntp: i64) {
         self.timeline.note_report(rtp, ntp);
+    }
+
+    /// Tells how long the way is: what is measured of it decides how long a hole among pictures is worth waiting for.
+    pub fn note_way(&mut self, rtt_ms: Option<f64>, jitter_ms: Option<f64>) {
+        let sane = |value: Option<f64>| value.filter(|ms| ms.is_finite()).unwrap_or(0.0).clamp(0.0, 1_000.0);
+        let spread = Duration::from_secs_f64(SPREADS * sane(jitter_ms) / 1e3);
+        self.disorder = (DISORDER + spread).min(DISORDER_MOST);
+        self.hold = if self.sound {
+            OVERTAKEN.max(spread).min(HOLD)
+        } else {
+            (HOLD + Duration::from_secs_f64(ROUND_TRIPS * sane(rtt_ms) / 1e3) + spread).min(HOLD_MOST)
+        };
     }
 
     /// Access units that came out, and those that never will.
@@ -150,13 +180,19 @@ impl Track {
     /// The next access unit, if one is whole; gives up what has been waited for long enough by `now`.
     pub fn pop(&mut self, now: Instant, to_media: impl Fn(Instant) -> MediaTime, clock: &PhoneClock) -> Option<AccessUnit> {
         loop {
+            self.skip_padding();
+            self.seek_key();
             match self.front() {
                 Front::Nothing => return None,
-                Front::Hole => {
-                    if self.deadline().is_none_or(|deadline| now < deadline) {
+                Front::Waits(since) => {
+                    if now < since + self.patience() {
                         return None;
                     }
-                    self.give_up_front();
+                    if self.is_hopeless() {
+                        self.give_up_all();
+                    } else {
+                        self.give_up_front();
+                    }
                 }
                 Front::Whole(count) => {
                     if let Some(unit) = self.take(count, &to_media, clock) {
@@ -169,27 +205,37 @@ impl Track {
 
     /// When [`Track::pop`] would give something up.
     pub fn deadline(&self) -> Option<Instant> {
-        let first = self.queue.front()?;
-        // A packet that came again may stand in front and be younger than those behind it.
-        let oldest = self.queue.iter().take(64).map(|packet| packet.received).min().unwrap_or(first.received);
-        oldest.checked_add(if self.sound { HOLD_SOUND } else { HOLD })
+        if let Front::Waits(since) = self.front() { since.checked_add(self.patience()) } else { None }
     }
 
-    fn front(&mut self) -> Front {
+    /// How long what is missing at the front is worth waiting for. To give up a key picture costs another one, which takes longer
+    /// than any repair.
+    fn patience(&self) -> Duration {
+        if self.is_hopeless() {
+            return self.disorder;
+        }
+        if self.queue.front().is_some_and(is_of_key) { HOLD_MOST.max(self.hold) } else { self.hold }
+    }
+
+    /// Passes over packets that only take a number.
+    fn skip_padding(&mut self) {
         while let Some(first) = self.queue.front().filter(|first| first.payload.is_empty() && self.next.is_none_or(|next| next == first.sequence)) {
             self.next = Some(first.sequence + 1);
             self.queue.pop_front();
         }
+    }
+
+    fn front(&self) -> Front {
         let Some(first) = self.queue.front() else { return Front::Nothing };
         if self.next.is_some_and(|next| next != first.sequence) {
-            return Front::Hole;
+            return Front::Waits(self.noticed(0));
         }
         if self.sound {
             return Front::Whole(1);
         }
         for (index, (expected, packet)) in (first.sequence..).zip(&self.queue).enumerate() {
             if packet.sequence != expected {
-                return Front::Hole;
+                return Front::Waits(self.noticed(index));
             }
             if packet.rtp != first.rtp {
                 // The mark was left out; the next picture's first packet says the same.
@@ -199,7 +245,79 @@ impl Track {
                 return Front::Whole(index + 1);
             }
         }
-        Front::Hole
+        // Nothing is missing so far, so it counts from the newest packet.
+        let newest = self.queue.iter().map(|packet| packet.received).max();
+        Front::Waits(newest.unwrap_or(first.received))
+    }
+
+    /// While a key picture is awaited, nothing before one is worth a wait.
+    fn seek_key(&mut self) {
+        if !self.awaits_key {
+            return;
+        }
+        let mut before: Option<u64> = None;
+        let start = self.queue.iter().position(|packet| {
+            // The parameter sets go in front of the picture; without them right there, they may be what is missing.
+            let joined = before.replace(packet.sequence).is_some_and(|before| before + 1 == packet.sequence);
+            match key_start(packet) {
+                KeyStart::Sets => true,
+                KeyStart::Picture => joined || packet.codec != Codec::H264,
+                KeyStart::None => false,
+            }
+        });
+        let Some(start) = start.filter(|start| *start > 0 || self.next.is_some()) else { return };
+        for _ in 0..start {
+            self.drop_front();
+        }
+        let Some((sequence, rtp)) = self.queue.front().map(|first| (first.sequence, first.rtp)) else { return };
+        if start > 0 || self.next != Some(sequence) {
+            let missed = self.missed_before(rtp);
+            self.lost += missed;
+            self.last_rtp = self.last_rtp.map(|_| rtp.wrapping_sub(self.usual_step));
+            self.after_hole = true;
+            self.next = Some(sequence);
+        }
+    }
+
+    /// Whether a key picture is awaited and pieces of one have come: another one would only come behind it.
+    pub fn key_on_its_way(&self) -> bool {
+        self.awaits_key && self.queue.iter().any(is_of_key)
+    }
+
+    /// Whether a key picture is awaited and nothing of one has come yet: then there is no use in asking for what is missing.
+    pub fn wants_no_repair(&self) -> bool {
+        self.awaits_key && self.out > 0 && !self.queue.iter().any(|packet| packet.codec != Codec::H264 || is_of_key(packet))
+    }
+
+    /// Whether all that is held is the first packet of a key picture: nothing that is missing by then is of use.
+    pub fn key_begins(&self) -> bool {
+        self.awaits_key && self.queue.len() == 1 && self.queue.front().is_some_and(|first| !matches!(key_start(first), KeyStart::None))
+    }
+
+    /// Whether more is missing than came since. Once that cannot be mere disorder, the way has broken down, and what it still bears is better spent on a new picture.
+    fn is_hopeless(&self) -> bool {
+        let (Some(next), Some(last)) = (self.next, self.queue.back()) else { return false };
+        let span = (last.sequence + 1).saturating_sub(next);
+        let missing = usize::try_from(span).unwrap_or(usize::MAX).saturating_sub(self.queue.len());
+        !self.sound && !self.awaits_key && missing >= MANY && missing > self.queue.len()
+    }
+
+    fn give_up_all(&mut self) {
+        let Some((sequence, rtp)) = self.queue.back().map(|last| (last.sequence, last.rtp)) else { return };
+        let missed = self.missed_before(rtp);
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.next = Some(sequence + 1);
+        self.last_rtp = Some(rtp);
+        self.after_hole = true;
+        self.lose(missed + 1);
+    }
+
+    /// When the hole before the packet at `index` was noticed: when the first of those behind it came. One that came again may
+    /// stand in front and be younger than those behind it.
+    fn noticed(&self, index: usize) -> Instant {
+        let behind = self.queue.iter().skip(index).take(64).map(|packet| packet.received);
+        behind.min().unwrap_or_else(Instant::now)
     }
 
     /// Skips what is missing and the picture that it belonged to.
@@ -214,6 +332,8 @@ impl Track {
         self.next = Some(first.sequence);
         self.after_hole = true;
         let missed = self.missed_before(first.rtp);
+        // They are counted by that.
+        self.last_rtp = self.last_rtp.map(|_| first.rtp.wrapping_sub(self.usual_step));
         if let Some(rtp) = broken {
             while self.queue.front().is_some_and(|packet| packet.rtp == rtp) {
                 self.drop_front();
@@ -240,7 +360,9 @@ impl Track {
     fn missed_before(&self, rtp: u32) -> u64 {
         let Some(last) = self.last_rtp else { return 0 };
         let step = self.usual_step.max(1);
-        let steps = (rtp.wrapping_sub(last).saturating_add(step / 2)) / step;
+        // A phone whose RTP times run backwards has lost nothing by that.
+        let ahead = u32::try_from(rtp.wrapping_sub(last) as i32).unwrap_or(0);
+        let steps = ahead.saturating_add(step / 2) / step;
         u64::from(steps.saturating_sub(1).min(300))
     }
 
@@ -281,11 +403,6 @@ impl Track {
         let arrival = to_media(last.received);
         let bytes: usize = packets.iter().map(|packet| packet.payload.len() + 4).sum();
         let payloads = || packets.iter().map(|packet| &*packet.payload).filter(|payload| !payload.is_empty());
-        let (data, key) = match codec {
-            Codec::H264 => self.take_h264(depacketize::h264(payloads(), bytes))?,
-            Codec::Vp8 => self.take_vp8(depacketize::vp8(payloads(), bytes))?,
-            _ => (Bytes::copy_from_slice(payloads().next()?), true),
-        };
         if let Some(last) = self.last_rtp {
             let step = rtp.wrapping_sub(last);
             if (1..self.usual_step.saturating_mul(8)).contains(&step) {
@@ -293,6 +410,11 @@ impl Track {
             }
         }
         self.last_rtp = Some(rtp);
+        let (data, key) = match codec {
+            Codec::H264 => self.take_h264(depacketize::h264(payloads(), bytes))?,
+            Codec::Vp8 => self.take_vp8(depacketize::vp8(payloads(), bytes))?,
+            _ => (Bytes::copy_from_slice(payloads().next()?), true),
+        };
         self.out += 1;
         let capture = self.timeline.capture(rtp, to_media(first.received), clock);
         let config_id = self.config_id;
@@ -339,7 +461,7 @@ impl Track {
             self.wants_key = true;
             return None;
         };
-        self.awaits_key = false;
+        (self.awaits_key, self.wants_key) = (false, false);
         self.sets_in_band |= has_sets;
         Some((h264::with_parameter_sets(&data, known), true))
     }
@@ -351,7 +473,7 @@ impl Track {
             return None;
         };
         if let Some(size) = size.flatten() {
-            self.awaits_key = false;
+            (self.awaits_key, self.wants_key) = (false, false);
             self.configure(Config::Vp8(size));
         }
         if self.awaits_key {
@@ -367,6 +489,41 @@ impl Track {
             self.config_id.0 = self.config_id.0.saturating_add(1);
         }
     }
+}
+
+/// What of a key picture begins with a packet.
+enum KeyStart {
+    /// Its parameter sets.
+    Sets,
+    /// The picture itself.
+    Picture,
+    None,
+}
+
+fn key_start(packet: &Packet) -> KeyStart {
+    let (Some(first), second) = (packet.payload.first(), packet.payload.get(1).copied().unwrap_or(0)) else { return KeyStart::None };
+    match (packet.codec, first & 0x1f) {
+        (Codec::H264, h264::SPS) => KeyStart::Sets,
+        // The first unit of an aggregate stands behind its own length (RFC 6184, section 5.7.1).
+        (Codec::H264, 24) => match packet.payload.get(3).map(|header| header & 0x1f) {
+            Some(h264::SPS) => KeyStart::Sets,
+            Some(h264::IDR) => KeyStart::Picture,
+            _ => KeyStart::None,
+        },
+        (Codec::H264, h264::IDR) => KeyStart::Picture,
+        (Codec::H264, 28) if second & 0x80 != 0 && second & 0x1f == h264::IDR => KeyStart::Picture,
+        (Codec::Vp8, _) if depacketize::begins_vp8_key(&packet.payload) => KeyStart::Picture,
+        _ => KeyStart::None,
+    }
+}
+
+/// Whether an H.264 packet carries a piece of a key picture or of its parameter sets.
+fn is_of_key(packet: &Packet) -> bool {
+    if packet.codec != Codec::H264 {
+        return !matches!(key_start(packet), KeyStart::None);
+    }
+    let fragment = packet.payload.first().is_some_and(|first| first & 0x1f == 28) && packet.payload.get(1).is_some_and(|fu| fu & 0x1f == h264::IDR);
+    fragment || !matches!(key_start(packet), KeyStart::None)
 }
 
 #[cfg(test)]
@@ -456,6 +613,81 @@ mod tests {
         assert_eq!(bench.push(4, 4, "dw").out(), "", "too late");
         assert_eq!(bench.push(7, 7, "kw").push(8, 8, "dw").out(), "7k 8");
         assert_eq!(bench.track.counts(), (5, 3), "pictures 4, 5 and 6");
+    }
+
+    #[test]
+    fn a_large_picture_may_take_its_time() {
+        let mut bench = Bench::new();
+        bench.push(1, 1, "kb").out();
+        for packet in 2..100 {
+            assert_eq!(bench.at(packet * 20).push(packet, 1, "c").out(), "");
+        }
+        assert_eq!(bench.at(2_000).push(100, 1, "e").out(), "1k");
+        assert_eq!(bench.track.counts(), (1, 0));
+        // A hole in it is noticed when something comes behind it, and is given the same time as any other.
+        bench.at(3_000).push(101, 2, "db");
+        assert_eq!(bench.at(3_090).push(103, 2, "c").out(), "");
+        assert_eq!(bench.at(3_189).push(102, 2, "c").push(104, 2, "e").out(), "2");
+        bench.at(4_000).push(105, 3, "db");
+        assert_eq!(bench.at(4_099).out(), "");
+        assert!(!bench.track.take_wants_key());
+        assert_eq!(bench.at(4_100).out(), "", "one that stops in the middle is given up");
+        assert!(bench.track.take_wants_key());
+    }
+
+    #[test]
+    fn a_key_is_not_kept_waiting_by_what_is_thrown_away_anyhow() {
+        let mut bench = Bench::new();
+        bench.push(1, 1, "kw").out();
+        bench.at(100).push(3, 3, "dw");
+        assert_eq!(bench.at(200).out(), "");
+        assert!(bench.track.take_wants_key());
+        bench.at(210).push(5, 5, "dw").push(7, 7, "kb");
+        assert_eq!(bench.at(215).push(8, 7, "e").push(9, 8, "dw").out(), "7k 8", "the hole before the key is not waited for");
+        assert_eq!(bench.track.counts(), (3, 5), "pictures 2 to 6");
+    }
+
+    #[test]
+    fn a_way_that_breaks_down_is_given_up_soon() {
+        let mut bench = Bench::new();
+        bench.push(1, 1, "kw").out();
+        assert_eq!(bench.at(33).push(30, 4, "db").push(31, 4, "e").out(), "");
+        assert_eq!(bench.track.deadline(), Some(bench.began + Duration::from_millis(63)));
+        assert_eq!(bench.at(62).out(), "");
+        assert!(!bench.track.take_wants_key(), "they may have been overtaken");
+        assert_eq!(bench.at(63).out(), "");
+        assert!(bench.track.take_wants_key(), "28 packets are missing and two came");
+        assert_eq!(bench.at(64).push(29, 3, "e").push(32, 5, "dw").push(33, 6, "kw").out(), "6k");
+        assert_eq!(bench.track.counts().1, 4);
+        assert_eq!(bench.at(90).push(44, 8, "dw").out(), "");
+        assert_eq!(bench.at(140).out(), "");
+        assert!(!bench.track.take_wants_key(), "a few are waited for");
+    }
+
+    #[test]
+    fn a_large_picture_in_disorder_is_no_breakdown() {
+        let mut bench = Bench::new();
+        bench.push(1, 1, "kw").out();
+        bench.at(33).push(25, 2, "kc");
+        for sequence in (3..25).chain(26..31) {
+            assert_eq!(bench.at(34 + sequence % 4).push(sequence, 2, "c").out(), "");
+        }
+        assert_eq!(bench.at(38).push(2, 2, "kb").push(31, 2, "e").out(), "2k");
+        assert_eq!(bench.track.counts(), (2, 0));
+    }
+
+    #[test]
+    fn a_long_way_is_given_more_time() {
+        let hold = |sound: bool, rtt_ms: f64, jitter_ms: f64| {
+            let mut track = Track::new(SourceId::parse("1").expect("a slot"), sound, 90_000);
+            track.note_way(Some(rtt_ms), Some(jitter_ms));
+            track.hold.as_millis()
+        };
+        assert_eq!(hold(false, 0.0, 0.0), 100);
+        assert_eq!(hold(false, 4.0, 2.0), 113);
+        assert_eq!(hold(false, 100.0, 10.0), 265);
+        assert_eq!(hold(false, 2_000.0, f64::NAN), 400);
+        assert_eq!((hold(true, 100.0, 2.0), hold(true, 100.0, 15.0), hold(true, 0.0, 500.0)), (40, 60, 100));
     }
 
     #[test]

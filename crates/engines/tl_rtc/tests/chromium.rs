@@ -3,12 +3,9 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use support::browser::{Browser, Page};
 use support::{live, pictures, serial, share, studio};
 use tl_base::SlotId;
 use tl_frame::{Codec, h264, vp8};
@@ -47,108 +44,37 @@ async function join() {
 join().catch(error => say('failed: ' + error));
 </script>"#;
 
-fn chromium() -> Option<PathBuf> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    folders.iter().flat_map(|folder| names.map(|name| folder.join(name))).find(|path| path.is_file())
-}
-
-struct Browser {
-    child: Child,
-    profile: PathBuf,
-}
-
-impl Browser {
-    fn open(address: &str) -> Option<Self> {
-        let Some(program) = chromium() else {
-            eprintln!("SKIPPED: no Chromium is installed");
-            return None;
-        };
-        let profile = std::env::temp_dir().join(format!("tl_rtc-chromium-{}-{:?}", std::process::id(), Instant::now()).replace([' ', '{', '}', ':'], ""));
-        let child = Command::new(program)
-            .args(["--headless=new", "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"])
-            .args(["--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage", "--mute-audio", "--no-first-run"])
-            .args(["--disable-extensions", "--disable-features=WebRtcHideLocalIpsWithMdns", "--autoplay-policy=no-user-gesture-required"])
-            .arg(format!("--user-data-dir={}", profile.display()))
-            .arg(address)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Some(Self { child: child.expect("Chromium starts"), profile })
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(std::fs::remove_dir_all(&self.profile));
-    }
-}
-
 /// Answers one request of the page.
-fn serve(mut stream: TcpStream, server: &Server) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
-    let mut line = String::new();
-    if reader.read_line(&mut line).is_err() {
-        return;
-    }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        if reader.read_line(&mut header).unwrap_or(0) <= 2 {
-            break;
-        }
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
-    let body = String::from_utf8_lossy(&body);
-    let (status, kind, text) = match path.as_str() {
-        "/" => ("200 OK", "text/html", PAGE.to_owned()),
-        "/whip" => match server.offer(SlotId(1), &body) {
+fn serve(server: &Server, path: &str, body: &str) -> (u16, &'static str, String) {
+    match path {
+        "/" => (200, "text/html", PAGE.to_owned()),
+        "/whip" => match server.offer(SlotId(1), body) {
             Ok(answer) => {
                 let codecs: Vec<&str> = answer.sdp.lines().filter(|line| line.starts_with("a=rtpmap") || line.starts_with("m=")).collect();
                 eprintln!("answer: {}", codecs.join(" "));
                 assert!(!answer.sdp.contains("video-orientation"));
-                ("201 Created", "application/sdp", answer.sdp)
+                (201, "application/sdp", answer.sdp)
             }
-            Err(error) => ("400 Bad Request", "text/plain", error.to_string()),
+            Err(error) => (400, "text/plain", error.to_string()),
         },
         "/log" => {
             eprintln!("page: {body}");
-            ("200 OK", "text/plain", String::new())
+            (200, "text/plain", String::new())
         }
-        _ => ("404 Not Found", "text/plain", String::new()),
-    };
-    let reply = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len());
-    // The page may be gone already.
-    drop(stream.write_all(reply.as_bytes()));
+        _ => (404, "text/plain", String::new()),
+    }
 }
 
 fn check(hash: &str, allowed: &[Codec]) {
     let _turn = serial();
     let studio = studio();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.set_nonblocking(true).expect("non-blocking");
-    let address = format!("http://{}/{hash}", listener.local_addr().expect("an address"));
-    let Some(browser) = Browser::open(&address) else { return };
+    let page = Page::open();
+    let Some(browser) = Browser::open(&page.address(hash)) else { return };
     let began = Instant::now();
     let mut events = Vec::new();
     let mut first = None;
     while began.elapsed() < Duration::from_secs(60) && first.is_none_or(|at: Instant| at.elapsed() < Duration::from_secs(8)) {
-        if let Ok((stream, _)) = listener.accept() {
-            stream.set_nonblocking(false).expect("blocking");
-            serve(stream, &studio.server);
-        }
+        page.turn(|path, body| serve(&studio.server, path, body));
         let seen = live(&studio, &mut [], Duration::from_millis(20), |_| false);
         if first.is_none() && seen.iter().any(|event| matches!(event, Event::Media { .. })) {
             first = Some(Instant::now());

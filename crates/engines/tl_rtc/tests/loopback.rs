@@ -66,29 +66,52 @@ fn pictures_and_sound_come_whole_in_order_and_with_the_time_of_their_light() {
 #[test]
 fn what_is_lost_is_sent_again_and_what_stays_lost_is_never_half_shown() {
     let _turn = serial();
-    let check = |loss: f64, least: f64| {
+    let check = |impair: Impairment, seconds: u64, least: f64, least_usable: f64| {
         let studio = studio();
-        let impair = Impairment { loss, burst: 2.0, delay_ms: 3.0, jitter_ms: 4.0, reorder: true, seed: 11 };
         let mut phone = phone(&studio, 1, publish::Config { impair, ..publish::Config::default() });
         live(&studio, &mut [&mut phone], Duration::from_secs(5), |event| matches!(event, Event::Connected { .. }));
-        let before = phone.sent;
-        let events = live(&studio, &mut [&mut phone], Duration::from_secs(8), |_| false);
+        // A second to measure the way, as any camera has before it is admitted.
+        live(&studio, &mut [&mut phone], Duration::from_secs(2), |_| false);
+        let first = phone.sent;
+        let mut events = live(&studio, &mut [&mut phone], Duration::from_secs(seconds), |_| false);
+        let last = phone.sent;
+        events.extend(live(&studio, &mut [&mut phone], Duration::from_millis(500), |_| false));
         let units = pictures(&events, phone.session);
         let all: Vec<(u64, f64)> =
             events.iter().filter_map(|event| if let Event::Stats { lost, stats, .. } = event { Some((*lost, stats.loss?)) } else { None }).collect();
         let lost = all.last().expect("measured").0;
         let measured = all.iter().map(|(_, loss)| loss).sum::<f64>() / all.len() as f64;
-        let share = units.len() as f64 / f64::from(phone.sent - before);
-        eprintln!("loss {loss}: {} of {} pictures, {lost} lost, measured {measured:.3}, {:?}", units.len(), phone.sent - before, phone.publisher.counts());
-        assert!(share > least, "{} of {}", units.len(), phone.sent);
-        assert!((measured - loss).abs() < loss * 0.8, "loss before repair: {measured}");
+        let came: Vec<u32> = units.iter().map(|unit| number(unit)).filter(|number| (first..last).contains(number)).collect();
+        let share = came.len() as f64 / f64::from(last - first);
+        // A second is usable when at least four fifths of its pictures come.
+        let per_second = |second: u32| came.iter().filter(|number| (**number - first) / 30 == second).count();
+        let whole_seconds = (last - first) / 30;
+        let usable = (0..whole_seconds).filter(|second| per_second(*second) >= 24).count() as f64 / f64::from(whole_seconds);
+        let mut late: Vec<f64> = units.iter().map(|unit| (unit.arrival - unit.capture).as_millis_f64()).collect();
+        late.sort_by(f64::total_cmp);
+        eprintln!(
+            "loss {}: {} of {} pictures, {:.1} % of seconds usable, {lost} lost, measured {measured:.3}, arrival p50 {:.0} p99 {:.0} ms, {:?}",
+            impair.loss,
+            came.len(),
+            last - first,
+            usable * 100.0,
+            crate::share(&late, 0.5),
+            crate::share(&late, 0.99),
+            phone.publisher.counts()
+        );
+        assert!(share >= least, "{} of {}", came.len(), last - first);
+        assert!(usable >= least_usable, "{usable}");
+        assert!((measured - impair.loss).abs() < impair.loss * 0.8, "loss before repair: {measured}");
         for unit in &units {
             assert_eq!(unit.data, phone.truth[&number(unit)].1.data, "never half a picture");
         }
         assert!(units.windows(2).all(|pair| number(pair[0]) < number(pair[1])));
     };
-    check(0.01, 0.9);
-    check(0.05, 0.5);
+    let near = Impairment { loss: 0.01, burst: 2.0, delay_ms: 3.0, jitter_ms: 4.0, reorder: true, seed: 11, ..Impairment::default() };
+    check(near, 8, 0.99, 1.0);
+    check(Impairment { loss: 0.05, ..near }, 8, 0.98, 0.95);
+    // 50 +- 20 ms.
+    check(Impairment { loss: 0.05, burst: 1.0, delay_ms: 30.0, jitter_ms: 40.0, reorder: true, seed: 5, ..near }, 20, 0.95, 0.95);
 }
 
 #[test]

@@ -1,19 +1,23 @@
 //! The handlers, one file for each resource, and how the table becomes a router.
 
 mod cameras;
+mod chunks;
 mod commands;
 mod content;
+mod destinations;
 mod document;
 mod events;
+mod join;
 mod login;
 mod media;
 mod metrics;
+mod offers;
 mod pages;
 mod recordings;
 mod sessions;
+mod sources;
 mod tickets;
 mod watch;
-mod whip;
 
 use std::sync::Arc;
 
@@ -21,7 +25,7 @@ use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, options, post};
+use axum::routing::{MethodRouter, delete, get, options, post, put};
 use serde::Serialize;
 use tl_base::SlotId;
 use tl_wire::{RefusalCode, Role};
@@ -30,6 +34,7 @@ use tower_http::compression::CompressionLayer;
 use crate::Actor;
 use crate::app::{App, Door};
 use crate::guard::{Gate, check_host, guard};
+use crate::projection::slot_of;
 use crate::refused::Refused;
 use crate::routes::{Endpoint, ROUTES};
 
@@ -54,22 +59,42 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<App>> {
         Endpoint::PostCommand => post(commands::post_command),
         Endpoint::GetSnapshot => get(sessions::get_snapshot),
         Endpoint::StreamEvents => get(events::stream_events),
+        Endpoint::StreamDelivery => get(events::stream_delivery),
         Endpoint::ListSessions => get(sessions::list_sessions),
         Endpoint::GetStatus => get(sessions::get_status),
         Endpoint::GetHealth => get(sessions::get_health),
         Endpoint::GetLogs => get(sessions::get_logs),
+        Endpoint::GetClock => get(sessions::get_clock),
         Endpoint::ListRecordings => get(recordings::list_recordings),
+        Endpoint::ListAllRecordings => get(recordings::list_all_recordings),
         Endpoint::GetRecording => get(recordings::get_recording),
         Endpoint::GetThumbnail => get(cameras::get_thumbnail),
+        Endpoint::PutChunk => post(chunks::put_chunk),
+        Endpoint::EndChunks => delete(chunks::end_chunks),
+        Endpoint::SetSource => put(sources::set_source),
+        Endpoint::ClearSource => delete(sources::clear_source),
+        Endpoint::ListDevices => get(sources::list_devices),
+        Endpoint::ListDestinations => get(destinations::list_destinations),
+        Endpoint::SetDestination => put(destinations::set_destination),
+        Endpoint::RemoveDestination => delete(destinations::remove_destination),
+        Endpoint::TestDestination => post(destinations::test_destination),
         Endpoint::GetContent => get(content::get_content),
         Endpoint::GetContentInfo => get(content::get_content_info),
-        Endpoint::OfferWhip => post(whip::offer_whip),
-        Endpoint::EndWhip => delete(whip::end_whip),
-        Endpoint::DescribeWhip => options(whip::describe_whip),
+        Endpoint::GetContentIndex => get(content::get_content_index),
+        Endpoint::GetContentFile => get(content::get_content_file),
+        Endpoint::OfferWhip => post(offers::offer_whip),
+        Endpoint::EndWhip => delete(offers::end_whip),
+        Endpoint::OfferWhep => post(offers::offer_whep),
+        Endpoint::EndWhep => delete(offers::end_whep),
+        Endpoint::DescribeOffers => options(offers::describe_offers),
         Endpoint::StartWatching => post(watch::start_watching),
         Endpoint::EndWatching => delete(watch::end_watching),
         Endpoint::GetMedia => get(media::get_media),
         Endpoint::IssueTicket => post(tickets::issue_ticket),
+        Endpoint::ListTickets => get(tickets::list_tickets),
+        Endpoint::RevokeTicket => delete(tickets::revoke_ticket),
+        Endpoint::Join => post(join::join),
+        Endpoint::GetJoin => get(join::get_join),
         Endpoint::LogIn => post(login::log_in),
         Endpoint::LogOut => delete(login::log_out),
         Endpoint::GetMetrics => get(metrics::get_metrics),
@@ -108,13 +133,20 @@ fn check_session(app: &App, id: &str) -> Result<(), Refused> {
     Err(Refused::not_found("There is no such running session; use `current`, or see /api/v1/sessions."))
 }
 
-/// `{slot}`, which a camera may only use when it is its own.
+/// `{slot}`: whoever sends one source may only use their own.
 fn check_slot(text: &str, actor: &Actor) -> Result<SlotId, Refused> {
-    let slot = SlotId::parse(text).ok_or_else(|| Refused::not_found(format!("There is no such camera position; positions are 1 to {}.", SlotId::MAX)))?;
-    if actor.role == Role::Camera && actor.slot != Some(slot) {
-        return Err(Refused::new(RefusalCode::Forbidden, format!("This link is not for camera {slot}; ask the director for one that is.")));
+    let unknown = || Refused::not_found(format!("There is no such source; cameras are 1 to {}, microphones commentary and talkback.", SlotId::MAX));
+    let slot = SlotId::parse(text).ok_or_else(unknown)?;
+    if matches!(actor.role, Role::Owner | Role::Director) || slot_of(actor) == Some(slot) {
+        return Ok(slot);
     }
-    Ok(slot)
+    Err(Refused::new(RefusalCode::Forbidden, format!("This link is not for source {slot}; ask the director for one that is.")))
+}
+
+/// The same for cameras alone.
+fn check_camera(text: &str, actor: &Actor) -> Result<SlotId, Refused> {
+    let none = || Refused::not_found(format!("There is no such camera position; positions are 1 to {}.", SlotId::MAX));
+    check_slot(text, actor).and_then(|slot| if slot.is_camera() { Ok(slot) } else { Err(none()) })
 }
 
 /// A whole number from a query, `key=12`.

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tl_base::Secret;
+use tl_playlist::GzipMemo;
 use tokio::sync::watch;
 
 use crate::backend::Backend;
 use crate::config::Config;
+use crate::feed::Feed;
 use crate::grants::Grants;
 use crate::lockout::Lockout;
+use crate::manifests::Manifests;
 
 /// Which of the two doors a request came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +47,18 @@ pub(crate) struct App {
     pub(crate) cookie_port: u16,
     /// Becomes true when the server closes: streams and waits end.
     pub(crate) closing: watch::Receiver<bool>,
+    /// Rises when somebody's access was taken away: long answers look again whether they may go on.
+    pub(crate) access: watch::Sender<u64>,
     pub(crate) waiting: Counted<WaitKey>,
+    /// Pieces of phones that are on their way in.
+    pub(crate) uploads: Counted<IpAddr>,
+    /// Event streams by who follows.
+    pub(crate) followers: Counted<IpAddr>,
+    /// Tests of destinations that run.
+    pub(crate) trials: Counted<()>,
+    pub(crate) feed: Feed,
+    pub(crate) manifests: Manifests,
+    pub(crate) packed: Mutex<GzipMemo>,
     pub(crate) streams: Arc<AtomicUsize>,
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) answered: Answered,
@@ -64,7 +79,7 @@ impl App {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum WaitKey {
     /// Those of an address.
-    Ip(std::net::IpAddr),
+    Ip(IpAddr),
     /// Those of a grant, by a short hash.
     Grant(u64),
 }

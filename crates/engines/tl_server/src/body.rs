@@ -13,13 +13,27 @@ use crate::refused::Refused;
 
 /// Reads a JSON body.
 pub(crate) async fn read_json<T: DeserializeOwned>(request: Request, limits: &Limits) -> Result<T, Refused> {
+    let body = read_json_bytes(request, limits).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Refused::invalid(format!("The JSON in the body is not what this route takes ({error}); see /api/v1/openapi.json.")))
+}
+
+/// Reads a JSON body that holds secrets. What is wrong is told by its place alone: a reader's own words quote what it read.
+pub(crate) async fn read_secret_json<T: DeserializeOwned>(request: Request, limits: &Limits) -> Result<T, Refused> {
+    let body = read_json_bytes(request, limits).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Refused::invalid(format!("The JSON in the body is not what this route takes ({place}); see /api/v1/openapi.json."))
+    })
+}
+
+async fn read_json_bytes(request: Request, limits: &Limits) -> Result<Bytes, Refused> {
     expect_type(request.headers(), "application/json")?;
     let body = read(request.into_body(), limits.json_bytes, limits.body_time).await?;
     if depth(&body) > limits.json_depth {
         return Err(Refused::invalid(format!("The JSON in the body is nested deeper than {} levels; send a flatter one.", limits.json_depth)));
     }
-    serde_json::from_slice(&body)
-        .map_err(|error| Refused::invalid(format!("The JSON in the body is not what this route takes ({error}); see /api/v1/openapi.json.")))
+    Ok(body)
 }
 
 /// Reads an SDP body.
@@ -33,7 +47,8 @@ pub(crate) async fn read_sdp(request: Request, limits: &Limits) -> Result<String
     }
 }
 
-async fn read(body: Body, limit: usize, time: Duration) -> Result<Bytes, Refused> {
+/// Reads a body of at most `limit` bytes within the time.
+pub(crate) async fn read(body: Body, limit: usize, time: Duration) -> Result<Bytes, Refused> {
     let read = tokio::time::timeout(time, axum::body::to_bytes(body, limit)).await;
     let late = || Refused::invalid(format!("The body did not arrive within {} s; try again.", time.as_secs())).with_status(StatusCode::REQUEST_TIMEOUT);
     let body = read.map_err(|_| late())?;
@@ -82,15 +97,16 @@ mod tests {
         }
     }
 
+    fn deep(value: &serde_json::Value) -> usize {
+        match value {
+            serde_json::Value::Array(items) => 1 + items.iter().map(deep).max().unwrap_or(0),
+            serde_json::Value::Object(items) => 1 + items.values().map(deep).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     #[test]
     fn the_depth_is_never_less_than_what_serde_finds() {
-        fn deep(value: &serde_json::Value) -> usize {
-            match value {
-                serde_json::Value::Array(items) => 1 + items.iter().map(deep).max().unwrap_or(0),
-                serde_json::Value::Object(items) => 1 + items.values().map(deep).max().unwrap_or(0),
-                _ => 0,
-            }
-        }
         let alphabet = br#"[]{}",:1\a "#;
         bolero::check!().with_iterations(20_000).with_type::<Vec<u8>>().for_each(|bytes| {
             let json: Vec<u8> = bytes.iter().filter_map(|byte| alphabet.get(usize::from(*byte) % alphabet.len())).copied().collect();

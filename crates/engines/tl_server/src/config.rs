@@ -64,10 +64,22 @@ pub struct Limits {
     pub json_depth: usize,
     /// SDP body, bytes.
     pub sdp_bytes: usize,
+    /// One piece of a phone, bytes.
+    pub chunk_bytes: usize,
+    /// Pieces on their way in at a time from one address in the network.
+    pub uploads_per_ip: usize,
+    /// The same from this machine.
+    pub uploads_from_loopback: usize,
+    /// Whether a locked address of this machine still gets in with a valid token: its tools must.
+    pub trust_loopback: bool,
     /// Media requests that wait at a time, for one grant and for one address.
     pub waiting: usize,
     /// Event streams at a time.
     pub event_streams: usize,
+    /// Event streams at a time from one address in the network: HTTP/2 carries many on one connection.
+    pub event_streams_per_ip: usize,
+    /// The same from this machine.
+    pub event_streams_from_loopback: usize,
     /// Grants at a time; the one that was not used for longest leaves.
     pub grants: usize,
     /// Different wrong tokens within a minute that lock an address out.
@@ -82,7 +94,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2_048,
-            connections_per_ip: 64,
+            connections_per_ip: 32,
             connections_from_loopback: 1_024,
             header_time: Duration::from_secs(10),
             body_time: Duration::from_secs(10),
@@ -90,8 +102,14 @@ impl Default for Limits {
             json_bytes: 64 << 10,
             json_depth: 16,
             sdp_bytes: 64 << 10,
+            chunk_bytes: 2 << 20,
+            uploads_per_ip: 2,
+            uploads_from_loopback: 64,
+            trust_loopback: true,
             waiting: 256,
             event_streams: 512,
+            event_streams_per_ip: 32,
+            event_streams_from_loopback: 512,
             grants: 4_096,
             wrong_tokens: 5,
             lock_time: Duration::from_secs(60),

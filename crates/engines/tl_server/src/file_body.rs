@@ -17,7 +17,7 @@ const PIECE_BYTES: usize = 64 << 10;
 pub(crate) struct Described<'a> {
     pub(crate) content_type: &'a str,
     pub(crate) cache: &'static str,
-    /// Strong, without quotes; for names that never stand for other bytes.
+    /// Strong, without quotes; none: made from length and time, for files that may grow.
     pub(crate) etag: Option<String>,
 }
 
@@ -27,7 +27,15 @@ pub(crate) async fn send(path: &Path, asked: &HeaderMap, described: Described<'_
     let opened = tokio::task::spawn_blocking(move || tl_store::files::open_plain(&owned)).await;
     let gone = || Refused::not_found("This file is no longer there; load the list again.");
     let (file, len) = opened.map_err(|_| gone())?.map_err(|_| gone())?;
-    let etag = described.etag.map(|etag| format!("\"{etag}\""));
+    let etag = described.etag.or_else(|| tag_of(&file, len)).map(|etag| format!("\"{etag}\""));
+    if let Some(known) = etag.as_ref().filter(|etag| is_known(asked, etag)) {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        if let (Ok(etag), cache) = (HeaderValue::from_str(known), HeaderValue::from_static(described.cache)) {
+            response.headers_mut().insert(header::ETAG, etag);
+            response.headers_mut().insert(header::CACHE_CONTROL, cache);
+        }
+        return Ok(response);
+    }
     let range = asked.get(header::RANGE).and_then(|range| range.to_str().ok());
     let unchanged = asked.get(header::IF_RANGE).is_none_or(|known| etag.as_ref().is_some_and(|etag| known.as_bytes() == etag.as_bytes()));
     let part = range.filter(|_| unchanged).map_or(Part::Whole, |range| part_of(range, len));
@@ -58,7 +66,20 @@ pub(crate) async fn send(path: &Path, asked: &HeaderMap, described: Described<'_
     Ok(response)
 }
 
-fn outside(len: u64) -> Response {
+/// Another length or another time is another file.
+fn tag_of(file: &std::fs::File, len: u64) -> Option<String> {
+    let changed = file.metadata().and_then(|facts| facts.modified()).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("{len:x}-{:x}", changed.as_nanos()))
+}
+
+/// Whether the asker has this very file (RFC 9110, If-None-Match).
+fn is_known(asked: &HeaderMap, etag: &str) -> bool {
+    let mut known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    known.any(|known| known.trim() == "*" || known.trim().trim_start_matches("W/") == etag)
+}
+
+/// The answer to a range that lies behind the end.
+pub(crate) fn outside(len: u64) -> Response {
     let refused = Refused::invalid("The range lies behind the end of the file; ask for a smaller one.").with_status(StatusCode::RANGE_NOT_SATISFIABLE);
     let mut response = refused.into_response();
     if let Ok(range) = HeaderValue::from_str(&format!("bytes */{len}")) {
@@ -84,8 +105,9 @@ fn pieces(file: tokio::fs::File, len: u64) -> impl futures_util::Stream<Item = s
     })
 }
 
+/// What is asked for of a body.
 #[derive(Debug, PartialEq)]
-enum Part {
+pub(crate) enum Part {
     /// Everything, also for ranges that we do not know: that is always right.
     Whole,
     /// From the first up to before the second.
@@ -95,7 +117,7 @@ enum Part {
 }
 
 /// One range of RFC 9110; several at a time are answered by the whole.
-fn part_of(range: &str, len: u64) -> Part {
+pub(crate) fn part_of(range: &str, len: u64) -> Part {
     let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else { return Part::Whole };
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
     match (number(first), number(last), first.is_empty(), last.is_empty()) {

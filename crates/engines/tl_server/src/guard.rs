@@ -14,6 +14,7 @@ use tl_wire::{RefusalCode, Role};
 
 use crate::Actor;
 use crate::app::{App, Door};
+use crate::lockout::Wrong;
 use crate::origin::{host_of, is_our_host, is_same_origin};
 use crate::refused::Refused;
 use crate::routes::{Access, Method, Route};
@@ -32,6 +33,17 @@ pub(crate) struct Caller {
     pub(crate) actor: Actor,
     /// For long answers, which look from time to time whether it still holds.
     pub(crate) token: Secret,
+    door: Door,
+}
+
+impl Caller {
+    /// Whether token or grant still stand for the same person: a body may take its time, and access may be taken back meanwhile.
+    pub(crate) fn check_still(&self, app: &App) -> Result<(), Refused> {
+        let by_token = actor_of(app, self.door, self.token.expose()).as_ref() == Some(&self.actor);
+        let by_grant = || self.actor.role == Role::Viewer && app.grants.label_of(self.token.expose()).as_ref() == Some(&self.actor.label);
+        let gone = || Refused::new(RefusalCode::Unauthenticated, "Access was taken back; ask the director for a fresh link.");
+        if by_token || by_grant() { Ok(()) } else { Err(gone()) }
+    }
 }
 
 #[derive(PartialEq)]
@@ -79,16 +91,29 @@ impl Gate {
             Access::Open | Access::Grant => Ok(Pass::Go(None)),
             Access::Public if self.door == Door::Https => Ok(Pass::Go(None)),
             Access::Public => self.check_plain_door(request),
-            Access::Roles(roles) => {
-                let (caller, via) = self.caller(request)?;
-                self.check_origin(request, via == Via::Cookie)?;
-                if roles.contains(&caller.actor.role) {
-                    return Ok(Pass::Go(Some(caller)));
-                }
-                let message = format!("A {} link may not do this; ask the director for one that may.", name_of(caller.actor.role));
-                Err(Refused::new(RefusalCode::Forbidden, message))
-            }
+            Access::RolesOrGrant(roles) => match self.viewer(request) {
+                Some(viewer) => Ok(Pass::Go(Some(viewer))),
+                None => self.check_role(request, roles),
+            },
+            Access::Roles(roles) => self.check_role(request, roles),
         }
+    }
+
+    fn check_role(&self, request: &Request, roles: &[Role]) -> Result<Pass, Refused> {
+        let (caller, via) = self.caller(request)?;
+        self.check_origin(request, via == Via::Cookie)?;
+        if roles.contains(&caller.actor.role) {
+            return Ok(Pass::Go(Some(caller)));
+        }
+        let message = format!("A {} link may not do this; ask the director for one that may.", name_of(caller.actor.role));
+        Err(Refused::new(RefusalCode::Forbidden, message))
+    }
+
+    /// Whoever shows a viewer's grant: a viewer, and nothing else.
+    fn viewer(&self, request: &Request) -> Option<Caller> {
+        let grant = bearer_of(request.headers())?;
+        let label = self.app.grants.label_of(grant)?;
+        Some(Caller { actor: Actor { role: Role::Viewer, label, slot: None }, token: Secret::new(grant), door: self.door })
     }
 
     /// A request that changes something comes from our own pages, or from a program that sets no origin and no cookie.
@@ -128,7 +153,7 @@ impl Gate {
         let Some((token, via)) = shown else {
             return Err(Refused::new(RefusalCode::Unauthenticated, "This needs a token; open the link that the studio shows."));
         };
-        Ok((Caller { actor: self.authenticate(request, token)?, token: Secret::new(token) }, via))
+        Ok((Caller { actor: self.authenticate(request, token)?, token: Secret::new(token), door: self.door }, via))
     }
 
     fn authenticate(&self, request: &Request, token: &str) -> Result<Actor, Refused> {
@@ -138,23 +163,35 @@ impl Gate {
 
 /// Whose token this is. Wrong ones are counted; from the network, a locked address is not even looked at.
 pub(crate) fn authenticate(app: &App, door: Door, peer: SocketAddr, token: &str) -> Result<Actor, Refused> {
-    let (ip, now) = (peer.ip().to_canonical(), Instant::now());
-    let locked = |left_secs: u64| {
-        let message = format!("Too many wrong tokens came from this device; wait {left_secs} s and open the link again.");
-        Refused::new(RefusalCode::TooMany, message).retry_after(left_secs)
-    };
-    let left = app.lockout.locked_for(ip, now).map(|left| left.as_secs() + 1);
-    if let Some(left) = left.filter(|_| !ip.is_loopback()) {
-        return Err(locked(left));
+    check_lock(app, peer)?;
+    let unknown = || Refused::new(RefusalCode::Unauthenticated, "This token is not known or no longer valid; ask the director for a fresh link.");
+    actor_of(app, door, token).ok_or_else(|| count_wrong(app, peer, token).unwrap_or_else(unknown))
+}
+
+/// Refuses an address that is locked out.
+pub(crate) fn check_lock(app: &App, peer: SocketAddr) -> Result<(), Refused> {
+    let ip = peer.ip().to_canonical();
+    let left = app.lockout.locked_for(ip, Instant::now()).filter(|_| !(app.config.limits.trust_loopback && ip.is_loopback()));
+    left.map_or(Ok(()), |left| Err(locked(left.as_secs() + 1)))
+}
+
+/// Counts a wrong token, ticket or code; the refusal when the address is locked out by now.
+pub(crate) fn count_wrong(app: &App, peer: SocketAddr, shown: &str) -> Option<Refused> {
+    let ip = peer.ip().to_canonical();
+    match app.lockout.wrong(ip, shown, Instant::now()) {
+        Wrong::Counted => return None,
+        Wrong::Locked => {}
+        Wrong::JustLocked => {
+            tracing::warn!("{ip} showed too many wrong tokens and is locked out");
+            app.backend.locked_out(ip);
+        }
     }
-    if let Some(actor) = actor_of(app, door, token) {
-        return Ok(actor);
-    }
-    if app.lockout.wrong(ip, token, now) {
-        tracing::warn!("{ip} showed too many wrong tokens and is locked out");
-        return Err(locked(left.unwrap_or(app.config.limits.lock_time.as_secs())));
-    }
-    Err(Refused::new(RefusalCode::Unauthenticated, "This token is not known or no longer valid; ask the director for a fresh link."))
+    Some(locked(app.config.limits.lock_time.as_secs()))
+}
+
+fn locked(left_secs: u64) -> Refused {
+    let message = format!("Too many wrong tokens came from this device; wait {left_secs} s and open the link again.");
+    Refused::new(RefusalCode::TooMany, message).retry_after(left_secs)
 }
 
 /// Whose token this is, without counting: for long answers that look again.
@@ -190,6 +227,7 @@ fn name_of(role: Role) -> &'static str {
         Role::Owner => "owner's",
         Role::Director => "director's",
         Role::Camera => "camera's",
+        Role::Commentator => "commentator's",
         Role::Viewer => "viewer's",
     }
 }

@@ -23,26 +23,38 @@
 
 mod api;
 mod app;
+mod asked;
 mod backend;
 mod body;
 mod config;
 mod connection;
 mod error;
+mod feed;
 mod file_body;
 mod grants;
 mod guard;
 mod lockout;
+mod manifests;
 mod origin;
+mod piece;
 mod projection;
 mod refused;
 pub mod routes;
 mod server;
+mod streaming_log;
 mod tls;
+mod waiting_room;
 
-pub use backend::{Answering, Backend, SessionSummary, WhipAnswer};
+pub use asked::{
+    AllRecordings, ChunkAnswer, ChunkPiece, DestinationView, Destinations, DeviceView, JoinAnswer, JoinAsked, SessionRecordings, SessionSummary, Streaming,
+    StreamingEvent, TicketAsked, WhipAnswer,
+};
+pub use backend::{Answering, Backend};
 pub use config::{Config, Limits};
 pub use error::Error;
 pub use projection::{project_event, project_snapshot};
 pub use server::{Server, Traffic};
+pub use streaming_log::{MAX_STREAMING_EVENTS, StreamingLog};
 pub use tl_store::Actor;
 pub use tls::{Names, TlsFiles};
+pub use waiting_room::{MAX_WAITING, WaitingRoom};

@@ -21,6 +21,17 @@ struct Record {
     locked_until: Option<Instant>,
 }
 
+/// What a wrong token led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It was counted.
+    Counted,
+    /// With this one the address is locked out.
+    JustLocked,
+    /// The address was locked out before.
+    Locked,
+}
+
 /// Wrong tokens by address.
 pub(crate) struct Lockout {
     allowed: usize,
@@ -41,7 +52,7 @@ impl Lockout {
     }
 
     /// Notes a wrong token; tells whether the address is locked out now.
-    pub(crate) fn wrong(&self, ip: IpAddr, token: &str, now: Instant) -> bool {
+    pub(crate) fn wrong(&self, ip: IpAddr, token: &str, now: Instant) -> Wrong {
         let mut mark = [0; 8];
         mark.iter_mut().zip(Sha256::digest(token.as_bytes())).for_each(|(mark, byte)| *mark = byte);
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,9 +66,11 @@ impl Lockout {
         }
         if record.wrong.len() >= self.allowed {
             record.wrong.clear();
+            let was = record.locked_until.is_some_and(|until| until > now);
             record.locked_until = Some(now + self.lock_time);
+            return if was { Wrong::Locked } else { Wrong::JustLocked };
         }
-        record.locked_until.is_some_and(|until| until > now)
+        if record.locked_until.is_some_and(|until| until > now) { Wrong::Locked } else { Wrong::Counted }
     }
 }
 
@@ -81,10 +94,11 @@ mod tests {
         let lockout = Lockout::new(5, Duration::from_secs(60));
         let start = Instant::now();
         for token in ["a", "b", "c", "d"] {
-            assert!(!lockout.wrong(IP, token, start));
+            assert_eq!(lockout.wrong(IP, token, start), Wrong::Counted);
         }
-        assert!(!lockout.wrong(IP, "a", start), "the same again does not count");
-        assert!(lockout.wrong(IP, "e", start));
+        assert_eq!(lockout.wrong(IP, "a", start), Wrong::Counted, "the same again does not count");
+        assert_eq!(lockout.wrong(IP, "e", start), Wrong::JustLocked);
+        assert_eq!(lockout.wrong(IP, "f", start), Wrong::Locked);
         assert!(lockout.locked_for(IP, start + Duration::from_secs(59)).is_some());
         assert!(lockout.locked_for(IP, start + Duration::from_secs(60)).is_none());
         let other = "10.0.0.1".parse().expect("an address");
@@ -96,7 +110,7 @@ mod tests {
         let lockout = Lockout::new(5, Duration::from_secs(60));
         let start = Instant::now();
         for number in 0..100_u64 {
-            assert!(!lockout.wrong(IP, &number.to_string(), start + Duration::from_secs(16 * number)));
+            assert_eq!(lockout.wrong(IP, &number.to_string(), start + Duration::from_secs(16 * number)), Wrong::Counted);
         }
     }
 

@@ -74,4 +74,20 @@ mod tests {
         headers.append(header::HOST, "b".parse().expect("a value"));
         assert_eq!(host_of(&uri, &headers), None);
     }
+
+    #[test]
+    fn any_host_is_ours_by_its_name_or_by_no_other_means() {
+        let names = Names { hosts: ["rink.local".to_owned()].into(), ..Names::default() };
+        bolero::check!().with_iterations(5_000).with_type::<(String, String)>().for_each(|(host, origin)| {
+            for host in [host.clone(), format!("rink.local{host}"), format!("{host}rink.local"), format!("127.0.0.1{host}"), format!("[::1]{host}")] {
+                if is_our_host(&host, &names) {
+                    let bare = without_port(&host).trim_end_matches('.').trim_matches(['[', ']']).to_ascii_lowercase();
+                    assert!(bare == "rink.local" || bare.parse::<IpAddr>().is_ok(), "{host}");
+                }
+                // A page of another host never counts as ours.
+                let foreign = format!("https://evil.example{origin}");
+                assert!(!is_same_origin(&foreign, "https", &host) || host.to_ascii_lowercase().starts_with("evil.example"), "{foreign} {host}");
+            }
+        });
+    }
 }

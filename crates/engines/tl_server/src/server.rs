@@ -1,8 +1,8 @@
 //! Opening and closing the door.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tl_base::Secret;
+use tl_playlist::GzipMemo;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -21,8 +22,10 @@ use crate::backend::Backend;
 use crate::config::{Config, Limits};
 use crate::connection::Gatekeeper;
 use crate::error::Error;
+use crate::feed::Feed;
 use crate::grants::Grants;
 use crate::lockout::Lockout;
+use crate::manifests::Manifests;
 
 /// How long open requests may take to end when the door closes.
 const GRACE: Duration = Duration::from_secs(1);
@@ -78,7 +81,14 @@ impl Server {
             door_token: door_token.clone(),
             cookie_port: https_addr.port(),
             closing: watcher.clone(),
+            access: watch::channel(0).0,
             waiting: Counted::new(limits.waiting),
+            uploads: Counted::new(limits.uploads_per_ip),
+            followers: Counted::new(limits.event_streams_per_ip),
+            trials: Counted::new(1),
+            feed: Feed::default(),
+            manifests: Manifests::default(),
+            packed: Mutex::new(GzipMemo::new()),
             streams: Arc::clone(&streams),
             connections: Arc::clone(&connections),
             answered: Answered::default(),
@@ -110,13 +120,6 @@ impl Server {
     /// What comes and goes now.
     pub fn traffic(&self) -> Traffic {
         Traffic { viewers: self.grants.watching(), connections: self.connections.load(Ordering::Relaxed), event_streams: self.streams.load(Ordering::Relaxed) }
-    }
-
-    /// Ends viewers' grants: those that the holder of this token label was given, or all. Tells how many.
-    pub fn revoke_grants(&self, label: Option<&str>) -> Result<usize, Error> {
-        let revoked = self.grants.revoke(label);
-        self.grants.save()?;
-        Ok(revoked)
     }
 
     /// Closes the door: no new requests, streams end, open requests get a second.

@@ -1,9 +1,12 @@
 //! Blobs by the SHA-256 of their bytes: written once, never changed, checked by fsck.
 
+mod manifests;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -18,6 +21,8 @@ pub struct ContentStore {
     stored: AtomicU64,
     stored_bytes: AtomicU64,
     repeated: AtomicU64,
+    /// Held to write where blobs are removed, so that none goes that is stored again at this moment.
+    sweeping: RwLock<()>,
 }
 
 /// An opened blob.
@@ -53,12 +58,16 @@ pub struct FsckReport {
     pub foreign: Vec<PathBuf>,
     /// What could not be read, with the reason.
     pub unreadable: Vec<String>,
+    /// Manifests of sessions.
+    pub manifests: u64,
+    /// Blobs that a manifest names and that are not here: the manifest, then the blob.
+    pub missing: Vec<(Hash, Hash)>,
 }
 
 impl FsckReport {
-    /// Whether every blob is whole.
+    /// Whether every blob is whole, and every manifest too.
     pub fn is_clean(&self) -> bool {
-        self.damaged.is_empty() && self.unreadable.is_empty()
+        self.damaged.is_empty() && self.unreadable.is_empty() && self.missing.is_empty()
     }
 }
 
@@ -77,7 +86,13 @@ impl ContentStore {
                 fs::remove_file(entry.path()).ok();
             }
         }
-        Ok(Self { folder: folder.to_owned(), stored: AtomicU64::new(0), stored_bytes: AtomicU64::new(0), repeated: AtomicU64::new(0) })
+        Ok(Self {
+            folder: folder.to_owned(),
+            stored: AtomicU64::new(0),
+            stored_bytes: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
+            sweeping: RwLock::new(()),
+        })
     }
 
     /// Keeps these bytes and names them. They are on the disk when this returns; equal bytes are stored once.
@@ -85,7 +100,10 @@ impl ContentStore {
         let hash = Hash::of(body);
         let len: u64 = body.iter().map(|piece| piece.len() as u64).sum();
         let path = self.path(&hash);
-        if files::open_plain(&path).is_ok_and(|(_, there)| there == len) {
+        let _not_now = self.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((file, _)) = files::open_plain(&path).ok().filter(|(_, there)| *there == len) {
+            // Stored again is stored now: its age begins anew. Where the system refuses, it only leaves earlier.
+            file.set_modified(SystemTime::now()).ok();
             self.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok(hash);
         }
@@ -141,18 +159,6 @@ impl ContentStore {
         }
     }
 
-    /// Removes blobs that were stored longer ago than `age`; returns how many. What cannot be removed is tried again at the next call.
-    pub fn expire(&self, age: Duration) -> Result<usize, Error> {
-        let now = SystemTime::now();
-        let mut removed = 0;
-        for (_, path) in self.list(&mut FsckReport::default())? {
-            let stored = path.metadata().and_then(|facts| facts.modified()).ok();
-            let old = stored.and_then(|stored| now.duration_since(stored).ok()).is_some_and(|held| held > age);
-            removed += usize::from(old && fs::remove_file(&path).is_ok());
-        }
-        Ok(removed)
-    }
-
     /// Reads every blob and compares it with its name. `progress` gets blobs done and blobs in all. Nothing is changed.
     pub fn fsck(&self, mut progress: impl FnMut(u64, u64)) -> Result<FsckReport, Error> {
         let mut report = FsckReport::default();
@@ -171,6 +177,7 @@ impl ContentStore {
             }
             progress(done, all);
         }
+        self.check_manifests(&mut report)?;
         Ok(report)
     }
 
@@ -200,7 +207,7 @@ impl ContentStore {
         let mut blobs = Vec::new();
         for folder in fs::read_dir(&self.folder).map_err(Error::io("list", &self.folder))?.flatten() {
             let prefix = folder.file_name().to_string_lossy().into_owned();
-            if matches!(prefix.as_str(), "tmp" | "damaged") {
+            if matches!(prefix.as_str(), "tmp" | "damaged" | "manifests") {
                 continue;
             }
             if !folder.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -313,17 +320,5 @@ mod tests {
         let report = store.fsck(|_, _| {}).expect("a report");
         assert_eq!((report.checked, report.is_clean()), (20, true));
         assert_eq!(fs::read_dir(store.folder.join("tmp")).expect("listed").count(), 0);
-    }
-
-    #[test]
-    fn what_is_too_old_goes_and_the_rest_stays() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = ContentStore::open(folder.path()).expect("a store");
-        let old = store.put(&[Bytes::from_static(b"last season")]).expect("stored");
-        let new = store.put(&[Bytes::from_static(b"today")]).expect("stored");
-        let file = File::options().write(true).open(store.path(&old)).expect("opened");
-        file.set_modified(SystemTime::now() - Duration::from_secs(31 * 86_400)).expect("aged");
-        assert_eq!(store.expire(Duration::from_secs(30 * 86_400)).expect("expired"), 1);
-        assert!(!store.contains(&old) && store.contains(&new));
     }
 }

@@ -149,15 +149,15 @@ fn scan(file: &File, path: &Path, session: &str) -> Result<Found, Error> {
     Ok(found)
 }
 
-struct Line {
-    text: Vec<u8>,
+pub(crate) struct Line {
+    pub(crate) text: Vec<u8>,
     raw: Vec<u8>,
-    bytes: u64,
-    whole: bool,
+    pub(crate) bytes: u64,
+    pub(crate) whole: bool,
 }
 
 /// One line, held to at most [`MAX_LINE_BYTES`] at a time: a longer one comes in several pieces, none of which will pass its checksum.
-fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<Line>> {
+pub(crate) fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<Line>> {
     let mut raw = Vec::new();
     std::io::Read::take(&mut *reader, MAX_LINE_BYTES as u64).read_until(b'\n', &mut raw)?;
     if raw.is_empty() {
@@ -168,7 +168,7 @@ fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<Line>> {
     Ok(Some(Line { text, bytes: raw.len() as u64, whole, raw }))
 }
 
-fn parse_line(line: &[u8], whole: bool) -> Result<Event, String> {
+pub(crate) fn parse_line(line: &[u8], whole: bool) -> Result<Event, String> {
     if !whole {
         return Err("it has no end".to_owned());
     }
@@ -181,7 +181,7 @@ fn parse_line(line: &[u8], whole: bool) -> Result<Event, String> {
     serde_json::from_slice(json).map_err(|error| format!("it is no event: {error}"))
 }
 
-fn check_place(event: Event, last: Option<&Event>, session: &str) -> Result<Event, String> {
+pub(crate) fn check_place(event: Event, last: Option<&Event>, session: &str) -> Result<Event, String> {
     if event.session != session {
         return Err("it belongs to another session".to_owned());
     }
@@ -192,13 +192,13 @@ fn check_place(event: Event, last: Option<&Event>, session: &str) -> Result<Even
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use tl_base::{EraId, MediaTime, Wall};
     use tl_wire::SCHEMA_VERSION;
 
     use super::*;
 
-    fn event(seq: u64) -> Event {
+    pub(crate) fn event(seq: u64) -> Event {
         Event {
             seq,
             session: "s1".to_owned(),

@@ -283,4 +283,23 @@ mod tests {
             assert!(matches!(store.load(name), Err(Error::NoSession(_))), "{name}");
         }
     }
+
+    #[test]
+    fn any_session_file_opens_or_is_told() {
+        let data = tempfile::tempdir().expect("a folder");
+        let store = SessionStore::open(data.path()).expect("a store");
+        let session = store.create(&slots(), Wall(1)).expect("a session");
+        let path = session.folder().join("session.json");
+        let good = fs::read(&path).expect("read");
+        bolero::check!().with_iterations(400).with_type::<(usize, u8, Vec<u8>)>().for_each(|(at, byte, bytes)| {
+            let mut near = good.clone();
+            let at = at % near.len();
+            near.splice(at..at + 1, [*byte]);
+            for text in [bytes.as_slice(), &near, good.get(..at).unwrap_or_default()] {
+                fs::write(&path, text).expect("written");
+                let (records, problems) = store.list().expect("looked");
+                assert_eq!(records.len() + problems.len(), 1);
+            }
+        });
+    }
 }

@@ -1,7 +1,7 @@
 //! One source's clock against the studio's: offset, drift and how sure we are.
 //!
 //! Late input costs nothing but certainty, out-of-order samples are taken as they are, and without any sample nothing is
-//! claimed. Pings (both ways) decide where there are any; without them the fastest one-way arrivals do, which
+//! claimed. Pings (both ways) decide where there are any; without them the fastest one-way arrivals do ([`ArrivalClock`]), which
 //! leaves the shortest transit time inside the offset.
 
 use std::collections::VecDeque;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::MediaTime;
+use crate::arrival_clock::ArrivalClock;
 
 /// Samples kept: at one a second about a minute, which is long against jitter and short against a quartz's wandering.
 const CAPACITY: usize = 64;
@@ -23,6 +24,8 @@ const DRIFT_LIMIT: f64 = 500e-6;
 const STEP: MediaTime = MediaTime::from_millis(250);
 /// Consecutive such samples before the estimate starts anew.
 const STEPS_BEFORE_RESET: u32 = 3;
+/// What an offset from arrivals alone may be off at least: the shortest way is not known.
+const ONE_WAY: MediaTime = MediaTime::from_millis(5);
 
 /// What is known of a remote clock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -42,17 +45,24 @@ struct Sample {
     /// Studio time that belongs to `remote`.
     at: MediaTime,
     remote: i64,
-    /// Half the round trip, or the excess over the fastest transit for one-way samples.
+    /// Half the round trip.
     error: MediaTime,
 }
 
 /// Estimates one remote clock. The remote clock counts nanoseconds from any epoch of its own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RemoteClock {
     pings: VecDeque<Sample>,
-    arrivals: VecDeque<Sample>,
+    arrivals: ArrivalClock,
     strays: u32,
+    /// What the pings say.
     line: Option<Line>,
+}
+
+impl Default for RemoteClock {
+    fn default() -> Self {
+        Self { pings: VecDeque::new(), arrivals: ArrivalClock::new(ONE_WAY), strays: 0, line: None }
+    }
 }
 
 /// Studio time = `at` + (remote - `remote`) / (1 + `drift`).
@@ -62,7 +72,6 @@ struct Line {
     remote: i64,
     drift: f64,
     uncertainty: MediaTime,
-    two_way: bool,
 }
 
 impl Line {
@@ -85,31 +94,32 @@ impl RemoteClock {
             return;
         }
         let half = MediaTime(trip.0 / 2);
-        self.take(Sample { at: sent + half, remote, error: half }, true);
+        self.take(Sample { at: sent + half, remote, error: half });
     }
 
     /// Notes that something stamped `remote` arrived at `arrival`.
     pub fn note_arrival(&mut self, remote: i64, arrival: MediaTime) {
-        self.take(Sample { at: arrival, remote, error: MediaTime::ZERO }, false);
+        self.arrivals.note(remote, arrival);
     }
 
     /// The studio's time when the remote clock showed `remote`; none before the first sample.
     pub fn to_media(&self, remote: i64) -> Option<MediaTime> {
-        self.line.map(|line| line.to_media(remote))
+        self.line.map(|line| line.to_media(remote)).or_else(|| self.arrivals.to_media(remote))
     }
 
     /// What is known now.
     pub fn state(&self) -> Option<ClockState> {
-        self.line.map(|line| ClockState {
+        let pinged = self.line.map(|line| ClockState {
             offset_ms: line.remote.saturating_sub(line.at.0) as f64 / 1e6,
             drift_ppm: line.drift * 1e6,
             uncertainty_ms: line.uncertainty.as_millis_f64(),
-            two_way: line.two_way,
-        })
+            two_way: true,
+        });
+        pinged.or_else(|| self.arrivals.state())
     }
 
-    fn take(&mut self, sample: Sample, two_way: bool) {
-        if let Some(line) = self.line.filter(|line| line.two_way == two_way) {
+    fn take(&mut self, sample: Sample) {
+        if let Some(line) = self.line {
             let off = (line.to_media(sample.remote) - sample.at).abs();
             if off > STEP + sample.error {
                 self.strays += 1;
@@ -117,32 +127,20 @@ impl RemoteClock {
                     return;
                 }
                 self.pings.clear();
-                self.arrivals.clear();
             }
             self.strays = 0;
         }
-        let samples = if two_way { &mut self.pings } else { &mut self.arrivals };
-        if samples.len() == CAPACITY {
-            samples.pop_front();
+        if self.pings.len() == CAPACITY {
+            self.pings.pop_front();
         }
-        samples.push_back(sample);
-        self.line = if self.pings.is_empty() { fit_arrivals(&self.arrivals) } else { fit(&self.pings, true) };
+        self.pings.push_back(sample);
+        self.line = fit(&self.pings);
     }
-}
-
-/// One-way samples: the fastest transit within the window stands for the offset; a slower one's excess is its error.
-fn fit_arrivals(arrivals: &VecDeque<Sample>) -> Option<Line> {
-    let fastest = arrivals.iter().map(|sample| sample.at.0.saturating_sub(sample.remote)).min()?;
-    let judged = arrivals.iter().map(|sample| {
-        let excess = sample.at.0.saturating_sub(sample.remote).saturating_sub(fastest);
-        Sample { error: MediaTime(excess), ..*sample }
-    });
-    fit(&judged.collect(), false).map(|line| Line { uncertainty: line.uncertainty.max(MediaTime::from_millis(5)), ..line })
 }
 
 /// Weighted least squares: a sample counts by how close its error comes to the best one's, so that slow answers move little,
 /// and drift is held near zero until the samples speak louder than [`DRIFT_PRIOR`].
-fn fit(samples: &VecDeque<Sample>, two_way: bool) -> Option<Line> {
+fn fit(samples: &VecDeque<Sample>) -> Option<Line> {
     let newest = *samples.back()?;
     let best = samples.iter().map(|sample| sample.error.0).min()?;
     // Nanoseconds around the newest sample, so that the numbers stay small enough for f64.
@@ -162,7 +160,7 @@ fn fit(samples: &VecDeque<Sample>, two_way: bool) -> Option<Line> {
     let under: f64 = points.iter().map(|(x, _, w)| w * (x - mean_x) * (x - mean_x)).sum::<f64>() + 1.0 / (DRIFT_PRIOR * DRIFT_PRIOR);
     let slope = (over / under).clamp(-DRIFT_LIMIT, DRIFT_LIMIT);
     let at_newest = newest.at + MediaTime((mean_y - slope * mean_x) as i64);
-    Some(Line { at: at_newest, remote: newest.remote, drift: 1.0 / (1.0 + slope) - 1.0, uncertainty: MediaTime(best), two_way })
+    Some(Line { at: at_newest, remote: newest.remote, drift: 1.0 / (1.0 + slope) - 1.0, uncertainty: MediaTime(best) })
 }
 
 #[cfg(test)]

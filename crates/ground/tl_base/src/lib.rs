@@ -11,6 +11,7 @@
 //! assert_eq!(rate.tick_start(30), MediaTime::from_secs(1));
 //! ```
 
+pub mod arrival_clock;
 pub mod clock_sync;
 mod ids;
 pub mod log;
@@ -22,7 +23,7 @@ mod stats;
 mod time;
 
 pub use ids::{EraId, SlotId, SourceId};
-pub use records::{Admission, PictureAdvice, Size, SourceStats};
+pub use records::{Admission, PictureAdvice, Protocol, Size, SourceStats};
 pub use secret::Secret;
 pub use stats::{Percentiles, RateMeter, Window};
 pub use time::{MediaClock, MediaTime, Rate, SAMPLE_RATE_HZ, Wall};

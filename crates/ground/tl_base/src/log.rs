@@ -1,6 +1,7 @@
 //! The one log set-up and the one redactor.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,8 +15,9 @@ pub fn init(filter: &str) {
     }
 }
 
-/// Takes out of a text what no log may hold: what follows `rtmp(s)://host/app/`, user data in addresses, viewer grants
-/// (`/v/…`), bearer tokens, and the values of `token=`, `key=`, `passphrase=` and `streamid=`.
+/// Takes out of a text what no log may hold: what follows `rtmp(s)://host/app/`, user data in any address, viewer grants
+/// (`/v/…`), bearer tokens, what the pages read from their fragments (`#ticket=`, `#code=`, `#t=`), and the values of
+/// `token=`, `ticket=`, `key=`, `password=`, `passphrase=` and `streamid=`. Upper and lower case are one.
 pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -38,29 +40,57 @@ fn until_end(text: &str, from: usize) -> usize {
     text.get(from..).and_then(|tail| tail.find(is_end)).map_or(text.len(), |at| from + at)
 }
 
+/// Marks behind which a secret stands, in lower case.
+const AFTER: [&str; 15] = [
+    "token=",
+    "ticket=",
+    "key=",
+    "password=",
+    "passphrase=",
+    "streamid=",
+    "bearer ",
+    "authorization: basic ",
+    "/v/",
+    "#t=",
+    "?t=",
+    "&t=",
+    "#code=",
+    "?code=",
+    "&code=",
+];
+
 /// Where secrets stand, in order, none of them empty.
-fn secrets(text: &str) -> Vec<std::ops::Range<usize>> {
-    const AFTER: [&str; 9] = ["token=", "key=", "passphrase=", "streamid=", "Bearer ", "bearer ", "/v/", "#t=", "?t="];
-    let after = |mark: &'static str| text.match_indices(mark).map(move |(at, _)| at + mark.len());
-    let mut found: Vec<std::ops::Range<usize>> = Vec::new();
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    // Only ASCII changes its case here, so places stay where they are.
+    let lower = text.to_ascii_lowercase();
+    let after = |mark: &'static str| lower.match_indices(mark).map(move |(at, _)| at + mark.len());
+    let mut found: Vec<Range<usize>> = Vec::new();
     for mark in AFTER {
-        let slash_ends = mark == "/v/";
-        found.extend(after(mark).map(|start| {
-            let end = until_end(text, start);
-            let slash = text.get(start..end).and_then(|secret| secret.find('/')).filter(|_| slash_ends);
-            start..slash.map_or(end, |slash| start + slash)
-        }));
+        found.extend(after(mark).map(|start| start..if mark == "/v/" { until(text, start, '/') } else { until_end(text, start) }));
     }
     for start in after("rtmp://").chain(after("rtmps://")) {
         let end = until_end(text, start);
-        let address = text.get(start..end).unwrap_or_default();
-        found.extend(address.find('@').map(|at| start..start + at));
         // Host and application stay readable; the stream key behind them does not.
-        found.extend(address.match_indices('/').nth(1).map(|(at, _)| start + at + 1..end));
+        let second = text.get(start..end).and_then(|address| address.match_indices('/').nth(1));
+        found.extend(second.map(|(at, _)| start + at + 1..end));
     }
+    found.extend(after("://").filter_map(|start| user_data(text, start)));
     found.retain(|secret| !secret.is_empty());
     found.sort_by_key(|secret| secret.start);
     found
+}
+
+/// The end of a secret that a mark ends too.
+fn until(text: &str, from: usize, mark: char) -> usize {
+    let end = until_end(text, from);
+    text.get(from..end).and_then(|secret| secret.find(mark)).map_or(end, |at| from + at)
+}
+
+/// `user:password` in front of the host of an address. A password that is not encoded may hold what ends an address elsewhere,
+/// so it reaches up to the last `@` before the path.
+fn user_data(text: &str, start: usize) -> Option<Range<usize>> {
+    let authority = text.get(start..)?.split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"')).next()?;
+    authority.rfind('@').map(|at| start..start + at)
 }
 
 #[derive(Clone, Copy)]
@@ -112,13 +142,26 @@ mod tests {
         check("Authorization: Bearer abc.def", "Authorization: Bearer ***");
         check("?token=abc&x=1 key=\"k\"", "?token=***&x=1 key=\"k\"");
         check("nothing to hide: rtmp://127.0.0.1:1935/live", "nothing to hide: rtmp://127.0.0.1:1935/live");
+        check("open https://10.0.0.2:7443/phone/#ticket=aB3-_x and go", "open https://10.0.0.2:7443/phone/#ticket=*** and go");
+        check("/phone/#code=K7M2-Q9 /desk/#t=abc&slot=3", "/phone/#code=*** /desk/#t=***&slot=3");
+        check("POST /api/v1/join?ticket=abc&code=def&t=ghi", "POST /api/v1/join?ticket=***&code=***&t=***");
+        check("rtsp://anna:s3cret@10.0.0.9:554/live, next", "rtsp://***@10.0.0.9:554/live, next");
+        check("http://u:p,w;x@cam/ srt://h:9000?Passphrase=abc&StreamID=x", "http://***@cam/ srt://h:9000?Passphrase=***&StreamID=***");
+        check("AUTHORIZATION: BEARER abc; Authorization: Basic dTpw", "AUTHORIZATION: BEARER ***; Authorization: Basic ***");
+        check("RTMP://a.example/live2/abcd", "RTMP://a.example/live2/***");
+        check("exit code=3 by anna@example.org", "exit code=3 by anna@example.org");
         check("two rtmp://a/b/c and rtmp://d/e/f", "two rtmp://a/b/*** and rtmp://d/e/***");
     }
 
     #[test]
-    fn any_text_passes_without_a_panic() {
-        for text in ["rtmp://", "rtmp:///", "/v/", "token=", "ü/v/ä/ö", "rtmps://@/", "Bearer "] {
+    fn any_text_passes_and_a_secret_never_does() {
+        for text in ["rtmp://", "rtmp:///", "/v/", "token=", "ü/v/ä/ö", "rtmps://@/", "Bearer ", "#ticket=", "://@", "x://ü@"] {
             assert!(redact(text).len() <= text.len() + 12);
         }
+        bolero::check!().with_iterations(5_000).with_type::<(String, String, u8)>().for_each(|(before, behind, which)| {
+            let mark = AFTER[usize::from(*which) % AFTER.len()];
+            let told = redact(&format!("{before} {mark}s3cr3t-s3cr3t {behind}"));
+            assert!(!told.contains("s3cr3t") || before.contains("s3cr3t") || behind.contains("s3cr3t"), "{told}");
+        });
     }
 }

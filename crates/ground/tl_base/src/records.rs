@@ -29,6 +29,63 @@ impl Size {
     }
 }
 
+/// The way in which a source reaches the studio. The words are a contract with scripts and the settings file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// A browser or app over WebRTC (WHIP).
+    Webrtc,
+    /// An IP camera that the studio pulls from.
+    Rtsp,
+    /// An app that calls the slot's own port.
+    Srt,
+    /// An app that publishes to the studio's RTMP server.
+    Rtmp,
+    /// Motion JPEG over HTTP, pulled.
+    Mjpeg,
+    /// Recorded pieces that a phone's page uploads where WebRTC does not work.
+    Chunks,
+    /// A file played as if it were live.
+    File,
+    /// A camera or microphone of this machine.
+    Device,
+}
+
+impl Protocol {
+    /// Every way in, as the demo lists them.
+    pub const ALL: [Self; 8] = [Self::Webrtc, Self::Rtsp, Self::Srt, Self::Rtmp, Self::Mjpeg, Self::Chunks, Self::File, Self::Device];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webrtc => "webrtc",
+            Self::Rtsp => "rtsp",
+            Self::Srt => "srt",
+            Self::Rtmp => "rtmp",
+            Self::Mjpeg => "mjpeg",
+            Self::Chunks => "chunks",
+            Self::File => "file",
+            Self::Device => "device",
+        }
+    }
+
+    /// Reads its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.as_str() == word)
+    }
+
+    /// Whether the sender's own clock is known by RTCP or the data channel; the others show an uncertainty and take a trim.
+    pub fn has_sender_clock(self) -> bool {
+        matches!(self, Self::Webrtc | Self::Rtsp | Self::File)
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What is measured of a source over the last seconds. A value that was not measured is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 pub struct SourceStats {

@@ -10,11 +10,17 @@
 //! assert!(h264::nals(&[0, 0, 0, 1, 0x65, 0x88]).next().is_some_and(|nal| h264::kind(nal) == h264::IDR));
 //! ```
 
+pub mod adts;
 mod audio;
+pub mod av1;
+mod bits;
 mod frame;
 pub mod h264;
+pub mod h265;
+pub mod jpeg;
 mod unit;
 pub mod vp8;
+pub mod vp9;
 
 pub use audio::AudioBlock;
 pub use frame::{Colour, External, Frame, Layout, Matrix, Memory, PixelFormat, Plane, Planes, Range, Rotation, VecPlanes};

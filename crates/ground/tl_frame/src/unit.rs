@@ -12,16 +12,40 @@ pub enum Codec {
     H264,
     /// VP8, one frame (RFC 6386).
     Vp8,
+    /// H.265, Annex B byte stream; a key picture carries its VPS, SPS and PPS in front (ITU-T H.265, annex B).
+    H265,
+    /// VP9, one superframe (VP9 bitstream specification, annex B).
+    Vp9,
+    /// AV1, one temporal unit in the low-overhead format (AV1 bitstream specification, section 5).
+    Av1,
+    /// One JPEG image (ITU-T T.81); every picture is a key.
+    Mjpeg,
     /// Opus, one packet (RFC 6716), 48 kHz.
     Opus,
-    /// AAC-LC, one raw frame of 1,024 samples without ADTS header.
+    /// AAC-LC, one raw frame of 1,024 samples without ADTS header, 48 kHz stereo: the programme's own.
     Aac,
+    /// One AAC frame behind its ADTS header (ISO/IEC 13818-7, section 6.2): a source's, of any rate and channels.
+    AacAdts,
 }
 
 impl Codec {
     /// Whether this is sound.
     pub fn is_audio(self) -> bool {
-        matches!(self, Self::Opus | Self::Aac)
+        matches!(self, Self::Opus | Self::Aac | Self::AacAdts)
+    }
+
+    /// Its name in snapshots, logs and file lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Vp8 => "vp8",
+            Self::H265 => "h265",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
+            Self::Mjpeg => "mjpeg",
+            Self::Opus => "opus",
+            Self::Aac | Self::AacAdts => "aac",
+        }
     }
 }
 

@@ -31,4 +31,12 @@ mod tests {
         }
         assert!(!is_key(&[0x11]) && !is_key(&[]));
     }
+    #[test]
+    fn any_bytes_are_read_without_a_panic() {
+        bolero::check!().for_each(|bytes: &[u8]| {
+            if let Some(size) = size(bytes) {
+                assert!(is_key(bytes) && size.long_side() < 1 << 14);
+            }
+        });
+    }
 }

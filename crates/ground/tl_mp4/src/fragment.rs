@@ -15,7 +15,8 @@ const MDAT_HEADER_BYTES: usize = 8;
 /// One sample of a track.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// H.264 with 4-byte lengths in front of the NAL units, one raw AAC frame, or one Opus packet.
+    /// H.264 or H.265 with 4-byte lengths in front of the NAL units, one VP9 superframe, one AV1 temporal unit, one raw AAC
+    /// frame, or one Opus packet.
     pub data: Bytes,
     /// Ticks of the track's timescale.
     pub duration: u32,
@@ -37,6 +38,12 @@ pub struct Run {
 /// One `moof` and its `mdat` with these runs, in this order. Presentation follows decoding order, so there are no
 /// composition offsets. `sequence` rises by one from fragment to fragment of a file.
 pub fn fragment(sequence: u32, runs: &[Run]) -> Result<Bytes, Error> {
+    fragment_reordered(sequence, runs, &[])
+}
+
+/// The same for pictures that are shown in another order than decoded: `offsets[run][sample]` is presentation minus decoding
+/// time, ticks of the track's timescale. A run without offsets of its own, and a sample behind their end, has none.
+pub fn fragment_reordered(sequence: u32, runs: &[Run], offsets: &[Vec<i32>]) -> Result<Bytes, Error> {
     if runs.is_empty() || runs.iter().any(|run| run.samples.is_empty()) {
         return Err(Error::Empty);
     }
@@ -44,7 +51,9 @@ pub fn fragment(sequence: u32, runs: &[Run]) -> Result<Bytes, Error> {
     let too_large = |_| Error::TooLarge { what: "fragment", size: payload };
     let mdat_bytes = u32::try_from(payload + MDAT_HEADER_BYTES as u64).map_err(too_large)?;
 
-    let mut moof = Moof { mfhd: Mfhd { sequence_number: sequence }, traf: runs.iter().map(traf).collect::<Result<_, _>>()? };
+    let offsets_of = |at: usize| offsets.get(at).map_or(&[][..], Vec::as_slice);
+    let trafs = runs.iter().enumerate().map(|(at, run)| traf(run, offsets_of(at)));
+    let mut moof = Moof { mfhd: Mfhd { sequence_number: sequence }, traf: trafs.collect::<Result<_, _>>()? };
     let mut measure = Vec::with_capacity(1_024);
     moof.encode(&mut measure)?;
     let mut data_offset = measure.len() + MDAT_HEADER_BYTES;
@@ -67,7 +76,8 @@ pub fn fragment(sequence: u32, runs: &[Run]) -> Result<Bytes, Error> {
     Ok(Bytes::from(out))
 }
 
-fn traf(run: &Run) -> Result<Traf, Error> {
+fn traf(run: &Run, offsets: &[i32]) -> Result<Traf, Error> {
+    let reordered = offsets.iter().any(|offset| *offset != 0);
     let first_duration = run.samples.first().map_or(0, |sample| sample.duration);
     let even = run.samples.iter().all(|sample| sample.duration == first_duration);
     let all_key = run.samples.iter().all(|sample| sample.key);
@@ -77,7 +87,8 @@ fn traf(run: &Run) -> Result<Traf, Error> {
         let flags = if sample.key { SYNC } else { NOT_SYNC };
         let size = u32::try_from(sample.data.len()).map_err(|_| Error::TooLarge { what: "sample", size: sample.data.len() as u64 })?;
         let says_flags = !all_key && (key_later || (at == 0 && sample.key));
-        Ok(TrunEntry { duration: (!even).then_some(sample.duration), size: Some(size), flags: says_flags.then_some(flags), cts: None })
+        let cts = reordered.then(|| i64::from(offsets.get(at).copied().unwrap_or_default()));
+        Ok(TrunEntry { duration: (!even).then_some(sample.duration), size: Some(size), flags: says_flags.then_some(flags), cts })
     };
     let entries: Vec<TrunEntry> = run.samples.iter().enumerate().map(entry).collect::<Result<_, Error>>()?;
     Ok(Traf {

@@ -1,22 +1,25 @@
 //! What the boxes of a movie header and of a fragment say.
 
-use mp4_atom::{Atom, Avcc, Dops, Esds, Tfdt, Tfhd, Trex, Trun, TrunSamples};
-use tl_frame::h264::Parameters;
+use mp4_atom::{Atom, Av1c, Avcc, Dops, Esds, Hvcc, Tfdt, Tfhd, Trex, Trun, TrunSamples, VpcC};
+use tl_base::Size;
+use tl_frame::{av1, h264, h265, vp9};
 
 use crate::boxes::{be_u16, be_u32, child, children};
 use crate::scan::Reader;
-use crate::{Error, Track, TrackConfig};
+use crate::{Error, Track, TrackConfig, Vp9};
 
 /// More tracks than this are a sign of nonsense, not of a recording.
 const MAX_TRACKS: usize = 64;
 /// An elementary stream descriptor is a few dozen bytes; its parser recurses, so its depth is held down by its length.
 const MAX_ESDS_BYTES: usize = 512;
+/// AudioSpecificConfig's index of 48 kHz (ISO/IEC 14496-3, table 1.18).
+const AAC_48_KHZ: u8 = 3;
 /// Bytes of a picture sample entry before its boxes.
 const VISUAL_ENTRY_BYTES: usize = 78;
 /// Bytes of a sound sample entry before its boxes.
 const AUDIO_ENTRY_BYTES: usize = 28;
 /// `sample_is_non_sync_sample` (ISO/IEC 14496-12, 8.8.3.1).
-const NON_SYNC: u32 = 0x0001_0000;
+pub(crate) const NON_SYNC: u32 = 0x0001_0000;
 
 /// What the movie header says of one track.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct MovieTrack {
     pub entry: [u8; 4],
     /// None when the codec is none of ours.
     pub config: Option<TrackConfig>,
+    /// Bytes of the length in front of each NAL unit; 4 where there are none.
+    pub nal_length_bytes: usize,
     /// Samples in the header's own tables; none in a fragmented file.
     pub table_samples: u64,
     /// Ticks that those samples last.
@@ -37,9 +42,9 @@ pub(crate) struct MovieTrack {
 /// What samples of a fragment inherit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Defaults {
-    duration: u32,
-    size: u32,
-    flags: u32,
+    pub duration: u32,
+    pub size: u32,
+    pub flags: u32,
 }
 
 /// The tracks of a movie header.
@@ -148,7 +153,16 @@ fn movie_track(body: &[u8]) -> Result<MovieTrack, Error> {
     let stsd = child(stbl.body, "stsd")?;
     let entry = stsd.body.get(8..).and_then(|entries| children(entries).next()).ok_or(cut("stsd"))?;
     let (table_samples, table_duration) = tables(stbl.body)?;
-    Ok(MovieTrack { id, timescale, entry: entry.kind, config: config(entry.kind, entry.body), table_samples, table_duration, defaults: Defaults::default() })
+    Ok(MovieTrack {
+        id,
+        timescale,
+        entry: entry.kind,
+        config: config(entry.kind, entry.body),
+        nal_length_bytes: nal_length_bytes(entry.kind, entry.body).unwrap_or(4),
+        table_samples,
+        table_duration,
+        defaults: Defaults::default(),
+    })
 }
 
 /// Samples and ticks in the tables of `stbl`; counts that their boxes cannot hold are refused, never allocated.
@@ -179,14 +193,32 @@ fn config(entry: [u8; 4], body: &[u8]) -> Option<TrackConfig> {
     match &entry {
         b"avc1" | b"avc3" => {
             let avcc = child(body.get(VISUAL_ENTRY_BYTES..)?, "avcC").ok()?;
-            let avcc = Avcc::decode_body(&mut { avcc.body }).ok()?;
-            Parameters::parse(avcc.sequence_parameter_sets.first()?, avcc.picture_parameter_sets.first()?).map(TrackConfig::H264)
+            avc_config(&Avcc::decode_body(&mut { avcc.body }).ok()?).map(TrackConfig::H264)
         }
         b"mp4a" => {
             let esds = child(body.get(AUDIO_ENTRY_BYTES..)?, "esds").ok().filter(|esds| esds.body.len() <= MAX_ESDS_BYTES)?;
             let config = Esds::decode_body(&mut { esds.body }).ok()?.es_desc.dec_config;
-            let aac_lc = config.object_type_indication == 0x40 && config.dec_specific.is_some_and(|specific| specific.profile == 2);
-            Some(TrackConfig::Aac { channels: be_u16(body, 16)? }).filter(|_| aac_lc)
+            let specific = config.dec_specific.filter(|_| config.object_type_indication == 0x40)?;
+            let channels = u8::try_from(be_u16(body, 16)?).ok()?;
+            match (specific.profile, specific.freq_index, specific.chan_conf) {
+                (2, AAC_48_KHZ, 1 | 2) => Some(TrackConfig::Aac { channels: channels.into() }),
+                // What spectral band replication adds is found by the decoder; its core is LC.
+                (2 | 5 | 29, rate_index @ 0..=12, chan_conf @ 1..=7) => Some(TrackConfig::SourceAac { object_type: 2, rate_index, channels: chan_conf }),
+                _ => None,
+            }
+        }
+        b"hvc1" | b"hev1" => {
+            let hvcc = child(body.get(VISUAL_ENTRY_BYTES..)?, "hvcC").ok()?;
+            hevc_config(&Hvcc::decode_body(&mut { hvcc.body }).ok()?).map(TrackConfig::H265)
+        }
+        b"vp09" => {
+            let vpcc = child(body.get(VISUAL_ENTRY_BYTES..)?, "vpcC").ok()?;
+            vp9_config(body, &VpcC::decode_body(&mut { vpcc.body }).ok()?).map(TrackConfig::Vp9)
+        }
+        b"av01" => {
+            let av1c = child(body.get(VISUAL_ENTRY_BYTES..)?, "av1C").ok()?;
+            let av1c = Av1c::decode_body(&mut { av1c.body }).ok()?;
+            av1::Sequence::find(&av1c.config_obus).map(TrackConfig::Av1)
         }
         b"Opus" => {
             let dops = child(body.get(AUDIO_ENTRY_BYTES..)?, "dOps").ok()?;
@@ -195,6 +227,42 @@ fn config(entry: [u8; 4], body: &[u8]) -> Option<TrackConfig> {
         }
         _ => None,
     }
+}
+
+pub(crate) fn avc_config(avcc: &Avcc) -> Option<h264::Parameters> {
+    h264::Parameters::parse(avcc.sequence_parameter_sets.first()?, avcc.picture_parameter_sets.first()?)
+}
+
+pub(crate) fn hevc_config(hvcc: &Hvcc) -> Option<h265::Parameters> {
+    let nals = |kind: u8| hvcc.arrays.iter().filter(move |array| array.nal_unit_type == kind).flat_map(|array| &array.nalus).map(Vec::as_slice);
+    let pps: Vec<&[u8]> = nals(h265::PPS).collect();
+    h265::Parameters::parse(nals(h265::VPS).next()?, nals(h265::SPS).next()?, &pps)
+}
+
+/// The field that stands at a fixed place of both records (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1).
+fn nal_length_bytes(entry: [u8; 4], body: &[u8]) -> Option<usize> {
+    let (kind, at) = match &entry {
+        b"avc1" | b"avc3" => ("avcC", 4),
+        b"hvc1" | b"hev1" => ("hvcC", 21),
+        _ => return None,
+    };
+    let record = child(body.get(VISUAL_ENTRY_BYTES..)?, kind).ok()?;
+    Some(usize::from(record.body.get(at)? & 3) + 1)
+}
+
+fn vp9_config(entry: &[u8], vpcc: &VpcC) -> Option<Vp9> {
+    let subsampling = match vpcc.chroma_subsampling {
+        0 | 1 => (true, true),
+        2 => (true, false),
+        _ => (false, false),
+    };
+    let space = match vpcc.matrix_coefficients {
+        6 => 1,
+        1 => 2,
+        _ => 0,
+    };
+    let colour = vp9::Colour { bit_depth: vpcc.bit_depth, space, full_range: vpcc.video_full_range_flag, subsampling };
+    Some(Vp9 { size: Size::new(be_u16(entry, 24)?.into(), be_u16(entry, 26)?.into()), profile: vpcc.profile, colour })
 }
 
 /// Reads the body of a `moof` whose header has `header_bytes` and which lies at `offset` of its file.

@@ -29,13 +29,14 @@ mod fragment;
 mod init;
 pub mod inspect;
 mod join;
+pub mod live;
 mod repair;
 pub mod scan;
 mod track;
 
 pub use error::Error;
-pub use fragment::{Run, Sample, fragment};
-pub use init::init_segment;
+pub use fragment::{Run, Sample, fragment, fragment_reordered};
+pub use init::{init_segment, init_segment_named};
 pub use join::{Join, join};
 pub use repair::repair;
-pub use track::{Track, TrackConfig, codec_string};
+pub use track::{Track, TrackConfig, Vp9, codec_string};

@@ -27,7 +27,13 @@ const SKIPPED: [&[u8; 4]; 11] = [b"ftyp", b"styp", b"sidx", b"free", b"skip", b"
 pub enum ConfigKind {
     /// H.264.
     H264,
-    /// AAC-LC.
+    /// H.265.
+    H265,
+    /// VP9.
+    Vp9,
+    /// AV1.
+    Av1,
+    /// AAC.
     Aac,
     /// Opus.
     Opus,
@@ -118,6 +124,9 @@ fn scan_reader<R: Read + Seek>(reader: R, file_bytes: u64) -> Result<Scan, Error
 fn kind_of(entry: [u8; 4]) -> ConfigKind {
     match &entry {
         b"avc1" | b"avc3" => ConfigKind::H264,
+        b"hvc1" | b"hev1" => ConfigKind::H265,
+        b"vp09" => ConfigKind::Vp9,
+        b"av01" => ConfigKind::Av1,
         b"mp4a" => ConfigKind::Aac,
         b"Opus" => ConfigKind::Opus,
         _ => ConfigKind::Other(entry),

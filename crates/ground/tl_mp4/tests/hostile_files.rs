@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tl_base::MediaTime;
+use tl_mp4::live::{LiveMovie, avc_record, box_head, hevc_record};
 use tl_mp4::scan::{scan, scan_bytes};
 use tl_mp4::{Run, Sample, Track, TrackConfig, join, repair};
 
 /// No hostile file may take longer.
 const LIMIT: Duration = Duration::from_secs(1);
 /// Nor make the process grow by more.
-const GROWTH_BYTES: u64 = 64 << 20;
+const GROWTH_BYTES: u64 = 16 << 20;
 
 fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
@@ -43,7 +44,9 @@ fn endure(folder: &Path, bytes: &[u8], what: &str) {
     let repaired = repair(&path);
     assert!(found.is_ok() || repaired.is_err(), "{what}: repaired what could not be scanned");
     assert!(started.elapsed() < LIMIT, "{what} took {:?}", started.elapsed());
-    assert!(peak_bytes() - before < GROWTH_BYTES, "{what} took {} bytes", peak_bytes() - before);
+    // The system counts for each processor apart, so that the highest may seem to fall a little.
+    let grown = peak_bytes().saturating_sub(before);
+    assert!(grown < GROWTH_BYTES, "{what} took {grown} bytes");
 }
 
 /// The most memory that this process has held; zero where the system does not say.
@@ -90,6 +93,20 @@ fn hostile_boxes_cost_little() {
     check(&[&good[..init_bytes], &b"\0\0\0\x08free".repeat(1 << 20)].concat(), "a million empty boxes behind a header");
     check(&boxed(b"moov", &b"\0\0\0\x08trak".repeat(1 << 18)), "a quarter million empty tracks");
     check(&boxed(b"moov", &vec![0x41; 15 << 20]), "moov of rubbish");
+}
+
+#[test]
+fn sixteen_bytes_that_claim_to_be_huge_are_refused_at_once() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("tiny.mp4");
+    for size in [u32::MAX, i32::MAX as u32, 1] {
+        std::fs::write(&path, [&size.to_be_bytes()[..], b"ftypisom\xff\xff\xff\xff"].concat()).expect("written");
+        let (started, before) = (Instant::now(), peak_bytes());
+        assert!(scan(&path).is_err() && repair(&path).is_err());
+        let (took, grown) = (started.elapsed(), peak_bytes().saturating_sub(before));
+        println!("{size:#x}: refused in {took:?}, {grown} bytes more");
+        assert!(took < LIMIT && grown <= 1 << 20, "{took:?}, {grown} bytes");
+    }
 }
 
 #[test]
@@ -156,6 +173,40 @@ fn any_bytes_are_read_without_a_panic() {
         // What is refused was refused without harm, which is all that is asked here.
         drop(tl_mp4::inspect::read_init(&bytes));
         drop(tl_mp4::inspect::read_fragments(&init, bytes.get(init.len()..).unwrap_or_default()));
+    });
+}
+
+#[test]
+fn any_stream_of_fragments_is_read_without_a_panic() {
+    let good = good();
+    let bounds = |kind: &[u8]| {
+        let at = good.windows(4).position(|four| four == kind).expect("a box") - 4;
+        let size = u32::from_be_bytes(*good[at..].first_chunk().expect("a size")) as usize;
+        good[at..at + size].to_vec()
+    };
+    let (moov, moof) = (bounds(b"moov"), bounds(b"moof"));
+    let movie = LiveMovie::read(&moov).expect("good");
+    assert!(movie.tracks().count() > 0 && !movie.samples(&moof).expect("good").is_empty());
+    bolero::check!().with_type::<(Vec<u8>, u16, bool)>().for_each(|(noise, at, splice)| {
+        let spoil = |whole: &[u8]| {
+            let mut bytes = whole.to_vec();
+            let at = 8 + usize::from(*at) % (bytes.len() - 8);
+            let end = if *splice { at } else { (at + noise.len()).min(bytes.len()) };
+            bytes.splice(at..end, noise.iter().copied());
+            let size = u32::try_from(bytes.len()).expect("short").to_be_bytes();
+            bytes[..4].copy_from_slice(&size);
+            bytes
+        };
+        if let Ok(movie) = LiveMovie::read(&spoil(&moov)) {
+            assert!(movie.tracks().all(|track| track.timescale > 0 && (1..=4).contains(&track.nal_length_bytes)));
+            // What is refused was refused without harm.
+            drop(movie.samples(&moof));
+        }
+        if let Ok(samples) = movie.samples(&spoil(&moof)) {
+            assert!(samples.len() <= 1 << 16 && samples.windows(2).all(|pair| pair[0].data.start <= pair[1].data.start));
+        }
+        drop((avc_record(noise), hevc_record(noise)));
+        box_head(noise);
     });
 }
 

@@ -1,6 +1,9 @@
 //! What a presentation is to be.
 
-use tl_base::{MediaTime, Rate, SAMPLE_RATE_HZ, Size};
+use serde::{Deserialize, Serialize};
+use tl_base::{MediaTime, Rate, SAMPLE_RATE_HZ, Size, Wall};
+
+use crate::rendition::micros;
 
 /// Samples of one AAC frame.
 pub(crate) const AAC_FRAME: u64 = 1_024;
@@ -30,6 +33,35 @@ pub struct Config {
     pub discontinuity_sequence: u64,
 }
 
+/// Segments by which a run starts behind what is known of the one before. What was saved last may be some seconds old when a
+/// run is cut off, and no name may ever stand for other bytes.
+const RESUME_MARGIN: u64 = 8;
+
+/// Decode times start below this, so that a number from a damaged file cannot bring them to the end of their range; 700 years.
+const MAX_TIME: u64 = 1 << 50;
+
+/// Where a later run of the same session has to go on; to be saved with each picture segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// The first number that no viewer has heard of.
+    pub next_msn: u64,
+    /// Discontinuities before it.
+    pub discontinuity_sequence: u64,
+    /// PROGRAM-DATE-TIME behind the newest part.
+    pub wall: Wall,
+    /// Decode time behind the newest part, samples of 48 kHz: strangers that play a session from its files count on times
+    /// that rise.
+    pub time: u64,
+}
+
+/// Where the times of a run start at the earliest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning {
+    pub wall: Wall,
+    /// Decode time of the first picture.
+    pub time: u64,
+}
+
 impl Config {
     /// Segments of 2 s, parts of 200 ms and of 10 AAC frames, a window of 10 segments, numbers from 1.
     pub fn new(rate: Rate, size: Size, bandwidth_bps: u32) -> Self {
@@ -45,6 +77,15 @@ impl Config {
             start_msn: 1,
             discontinuity_sequence: 0,
         }
+    }
+
+    /// Goes on behind an earlier run.
+    pub(crate) fn resumed(mut self, point: &ResumePoint) -> (Self, Beginning) {
+        self.start_msn = point.next_msn.saturating_add(RESUME_MARGIN);
+        self.discontinuity_sequence = point.discontinuity_sequence;
+        let margin = self.plan().target * RESUME_MARGIN;
+        let beginning = Beginning { wall: Wall(point.wall.0.saturating_add(micros(margin as i64))), time: point.time.min(MAX_TIME) + margin };
+        (self, beginning)
     }
 
     /// The values that are worked with, counted in samples of 48 kHz.

@@ -11,11 +11,11 @@ use tl_frame::{AccessUnit, Codec};
 use tl_mp4::{Sample, TrackConfig};
 
 use crate::answer::Finished;
-use crate::config::{Plan, Ticks};
-use crate::rendition::{Rendition, TIMESCALE, micros};
+use crate::config::{Beginning, Plan, Ticks};
+use crate::rendition::{Closed, Rendition, TIMESCALE, micros};
 
 /// Decode time of the first picture: sound may start half a frame before it, and times are never negative.
-const FIRST_DECODE_TIME: u64 = TIMESCALE as u64;
+pub(crate) const FIRST_DECODE_TIME: u64 = TIMESCALE as u64;
 /// Distance in decode time kept between two runs whose own times would overlap.
 const RUN_GAP: u64 = TIMESCALE as u64;
 /// Boundaries that sound has not reached yet; it is at most some seconds behind, and the oldest would be of no use.
@@ -60,6 +60,12 @@ pub(crate) struct Picture {
     pub origin: Option<Origin>,
     /// Whether a key picture would help: none is known to come.
     pub wants_key: bool,
+    /// Microseconds by which the run's wall times are ahead of those given, since time must not go back.
+    pub wall_ahead: i64,
+    /// Access units that hold no picture.
+    pub refused: u64,
+    /// No run may start before this.
+    told: Wall,
     ticks: Ticks,
     part_ticks: u64,
     target: u64,
@@ -76,6 +82,8 @@ struct Run {
     anchor: i64,
     /// Decode time of tick 0.
     base: u64,
+    /// Wall time of tick 0; all others follow from it, so that a wall clock that jumps moves nothing.
+    wall: Wall,
     /// First tick of the growing segment.
     segment_start: u64,
     /// Tick at which the grid says that it ends.
@@ -99,13 +107,16 @@ impl Run {
 }
 
 impl Picture {
-    pub fn new(rendition: Rendition, plan: &Plan) -> Self {
+    pub fn new(rendition: Rendition, plan: &Plan, beginning: Beginning) -> Self {
         Self {
             rendition,
             boundaries: VecDeque::new(),
-            end: FIRST_DECODE_TIME,
+            end: beginning.time,
             origin: None,
             wants_key: true,
+            wall_ahead: 0,
+            refused: 0,
+            told: beginning.wall,
             ticks: plan.ticks,
             part_ticks: plan.part_ticks,
             target: plan.target,
@@ -122,13 +133,22 @@ impl Picture {
             return Ok(Step::Done);
         }
         let pts = unit.pts.to_samples();
-        let parameters = if unit.key { Parameters::find(&unit.data) } else { None };
+        let data = Bytes::from(h264::to_length_prefixed(&unit.data, false));
+        // A picture that says it is a key picture and is none would make a segment that nobody can start with.
+        let key = unit.key && h264::is_key(&unit.data);
+        if data.is_empty() || key != unit.key {
+            self.refused += 1;
+        }
+        if data.is_empty() {
+            return Ok(Step::Done);
+        }
+        let parameters = if key { Parameters::find(&unit.data) } else { None };
         let Some(run) = &self.run else {
-            let Some(parameters) = parameters.or_else(|| self.parameters.clone()).filter(|_| unit.key) else { return Ok(Step::Done) };
+            let Some(parameters) = parameters.or_else(|| self.parameters.clone()).filter(|_| key) else { return Ok(Step::Done) };
             self.parameters = Some(parameters);
-            self.start_run(pts);
-            self.start_segment(0, pts, wall, out)?;
-            self.add(0, 0, unit)?;
+            self.start_run(pts, wall);
+            self.start_segment(0, out)?;
+            self.add(0, 0, (pts, data, key));
             return Ok(Step::Done);
         };
         if parameters.is_some_and(|found| Some(&found) != self.parameters.as_ref()) {
@@ -147,33 +167,32 @@ impl Picture {
             return Ok(Step::Break);
         }
         let segment_samples = |until: u64| self.ticks.start(until) - self.ticks.start(run.segment_start);
-        let cuts = unit.key && (place >= run.segment_end || segment_samples(place) >= self.target);
+        let cuts = key && (place >= run.segment_end || segment_samples(place) >= self.target);
         // The playlist rounds to whole seconds, so half a second more is all that a segment can take.
         let until = if cuts { place } else { tick + 1 };
         if segment_samples(until) * 2 > self.target * 2 + u64::from(TIMESCALE) - 2 {
             return Ok(Step::Break);
         }
         if !run.samples.is_empty() && (cuts || place == part_end) {
-            self.close_part(place)?;
+            self.close_part(place);
         }
         if cuts {
             self.close_segment(place, out);
-            self.start_segment(place, pts, wall, out)?;
+            self.start_segment(place, out)?;
         }
-        self.add(place, tick, unit)?;
+        self.add(place, tick, (pts, data, key));
         Ok(Step::Done)
     }
 
     /// Ends the run: its part and segment are whole as they are; the next one stands behind a discontinuity.
-    pub fn break_off(&mut self, out: &mut Vec<Finished>) -> Result<(), tl_mp4::Error> {
+    pub fn break_off(&mut self, out: &mut Vec<Finished>) {
         self.broken_off = true;
         self.wants_key = true;
         if let Some(next) = self.run.as_ref().map(|run| run.next) {
-            self.close_part(next)?;
+            self.close_part(next);
             self.close_segment(next, out);
             self.run = None;
         }
-        Ok(())
     }
 
     /// Number and part index of what comes next, as a preload hint names it.
@@ -186,17 +205,20 @@ impl Picture {
         }
     }
 
-    fn start_run(&mut self, pts: i64) {
+    fn start_run(&mut self, pts: i64, wall: Wall) {
         let continued = self.origin.map(|origin| origin.decode_time(pts)).and_then(|time| u64::try_from(time).ok()).filter(|time| *time >= self.end);
-        let base = continued.unwrap_or(if self.origin.is_some() { self.end + RUN_GAP } else { FIRST_DECODE_TIME });
+        let base = continued.unwrap_or(if self.origin.is_some() { self.end + RUN_GAP } else { self.end });
         if continued.is_none() {
             self.origin = Some(Origin { pts_samples: pts, decode_time: base });
         }
         self.end = base;
-        self.run = Some(Run { anchor: pts, base, segment_start: 0, segment_end: 0, part_start: 0, next: 0, newest: pts, samples: Vec::new() });
+        let given = wall;
+        let wall = given.max(self.told);
+        self.wall_ahead = wall.0.saturating_sub(given.0);
+        self.run = Some(Run { anchor: pts, base, wall, segment_start: 0, segment_end: 0, part_start: 0, next: 0, newest: pts, samples: Vec::new() });
     }
 
-    fn start_segment(&mut self, place: u64, pts: i64, wall: Wall, out: &mut Vec<Finished>) -> Result<(), tl_mp4::Error> {
+    fn start_segment(&mut self, place: u64, out: &mut Vec<Finished>) -> Result<(), tl_mp4::Error> {
         let (Some(run), Some(parameters)) = (&mut self.run, &self.parameters) else { return Ok(()) };
         let start = run.base + self.ticks.start(place);
         // The grid of segments is that of presentation time, so that every rendition and every run cuts alike.
@@ -206,12 +228,12 @@ impl Picture {
         run.segment_end = self.ticks.at_or_after(self.ticks.start(place) + to_grid.unsigned_abs()).max(place + 1);
         run.part_start = place;
         let expected_end = run.base + self.ticks.start(run.segment_end);
-        // `wall` belongs to the picture's own time; a picture that was placed early makes the segment start earlier.
-        let wall = Wall(wall.0.saturating_sub(micros(pts.saturating_sub(start_pts))));
-        let discontinuity = std::mem::take(&mut self.broken_off);
-        self.wants_key = false;
+        let wall = Wall(run.wall.0.saturating_add(micros(self.ticks.start(place) as i64)));
         let msn = self.rendition.next_msn();
+        let discontinuity = self.broken_off;
         out.extend(self.rendition.open(msn, wall, discontinuity, &TrackConfig::H264(parameters.clone()))?);
+        self.broken_off = false;
+        self.wants_key = false;
         if self.boundaries.len() == MAX_BOUNDARIES {
             self.boundaries.pop_front();
         }
@@ -219,23 +241,22 @@ impl Picture {
         Ok(())
     }
 
-    fn add(&mut self, place: u64, tick: u64, unit: &AccessUnit) -> Result<(), tl_mp4::Error> {
-        let Some(run) = &mut self.run else { return Ok(()) };
-        run.samples.push((place, Bytes::from(h264::to_length_prefixed(&unit.data, false)), unit.key));
+    fn add(&mut self, place: u64, tick: u64, (pts, data, key): (i64, Bytes, bool)) {
+        let Some(run) = &mut self.run else { return };
+        run.samples.push((place, data, key));
         run.next = tick + 1;
-        run.newest = unit.pts.to_samples();
+        run.newest = pts;
         self.end = run.base + self.ticks.start(run.next);
         self.wants_key = run.next > run.segment_end;
         if run.next >= run.part_end(self.part_ticks) {
             let end = run.next;
-            self.close_part(end)?;
+            self.close_part(end);
         }
-        Ok(())
     }
 
     /// Publishes the growing part, its last picture lasting up to tick `end`.
-    fn close_part(&mut self, end: u64) -> Result<(), tl_mp4::Error> {
-        let Some(run) = &mut self.run else { return Ok(()) };
+    fn close_part(&mut self, end: u64) {
+        let Some(run) = &mut self.run else { return };
         let pictures = std::mem::take(&mut run.samples);
         let ends = pictures.iter().skip(1).map(|(tick, ..)| *tick).chain([end]);
         let length = |from: u64, to: u64| u32::try_from(self.ticks.start(to).saturating_sub(self.ticks.start(from))).unwrap_or(u32::MAX);
@@ -245,21 +266,33 @@ impl Picture {
         run.part_start = end;
         run.next = run.next.max(end);
         self.end = self.end.max(run.base + self.ticks.start(end));
-        if samples.is_empty() { Ok(()) } else { self.rendition.push_part(start, samples) }
+        self.told = Wall(run.wall.0.saturating_add(micros(self.ticks.start(end) as i64)));
+        if !samples.is_empty() {
+            self.rendition.push_part(start, &samples);
+        }
     }
 
     fn close_segment(&mut self, end: u64, out: &mut Vec<Finished>) {
         let Some(run) = &self.run else { return };
         match self.rendition.close() {
-            Some(finished) => {
-                out.push(finished);
-                if let Some(boundary) = self.boundaries.back_mut() {
-                    boundary.end = Some(run.base + self.ticks.start(end));
+            Closed::Whole(finished) => out.push(finished),
+            Closed::Gap => {}
+            Closed::Nothing => {
+                // Without a part there is no such segment, and sound must not make one.
+                if self.boundaries.back().is_some_and(|boundary| boundary.end.is_none()) {
+                    self.boundaries.pop_back();
                 }
+                return;
             }
-            // Without a part there is no such segment, and sound must not make one.
-            None => drop(self.boundaries.pop_back()),
         }
+        if let Some(boundary) = self.boundaries.back_mut() {
+            boundary.end = Some(run.base + self.ticks.start(end));
+        }
+    }
+
+    /// Wall time behind all that was told.
+    pub fn told(&self) -> Wall {
+        self.told
     }
 }
 

@@ -1,5 +1,7 @@
 //! Paths and queries, read without trust.
 
+use crate::answer::Kind;
+
 /// The longest path or query that is looked at, bytes.
 const MAX_BYTES: usize = 1_024;
 
@@ -8,15 +10,10 @@ const MAX_BYTES: usize = 1_024;
 pub(crate) enum Target {
     /// The multivariant playlist.
     Live,
+    /// The DASH manifest.
+    Manifest,
     /// Something of one rendition.
-    Of(Which, Thing),
-}
-
-/// Which rendition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
-    Picture,
-    Sound,
+    Of(Kind, Thing),
 }
 
 /// What of a rendition.
@@ -41,12 +38,11 @@ impl Target {
         if path == "live.m3u8" {
             return Some(Self::Live);
         }
+        if path == "manifest.mpd" {
+            return Some(Self::Manifest);
+        }
         let (folder, name) = path.split_once('/')?;
-        let which = match folder {
-            "v0" => Which::Picture,
-            "a0" => Which::Sound,
-            _ => return None,
-        };
+        let which = [Kind::Video, Kind::Audio].into_iter().find(|kind| kind.folder() == folder)?;
         let thing = if name == "media.m3u8" {
             Thing::Playlist
         } else if let Some(number) = name.strip_prefix("init").and_then(|rest| rest.strip_suffix(".mp4")) {
@@ -102,7 +98,7 @@ impl Directives {
 }
 
 /// Digits alone, without leading zeros: each thing has one name.
-fn plain(text: &str) -> Option<u64> {
+pub(crate) fn plain(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
         return None;
@@ -117,10 +113,11 @@ mod tests {
     #[test]
     fn paths_name_one_thing_each() {
         assert_eq!(Target::parse("live.m3u8"), Some(Target::Live));
-        assert_eq!(Target::parse("v0/media.m3u8"), Some(Target::Of(Which::Picture, Thing::Playlist)));
-        assert_eq!(Target::parse("a0/init7.mp4"), Some(Target::Of(Which::Sound, Thing::Init(7))));
-        assert_eq!(Target::parse("v0/s123.m4s"), Some(Target::Of(Which::Picture, Thing::Segment(123))));
-        assert_eq!(Target::parse("v0/s123.p4.m4s"), Some(Target::Of(Which::Picture, Thing::Part(123, 4))));
+        assert_eq!(Target::parse("manifest.mpd"), Some(Target::Manifest));
+        assert_eq!(Target::parse("v0/media.m3u8"), Some(Target::Of(Kind::Video, Thing::Playlist)));
+        assert_eq!(Target::parse("a0/init7.mp4"), Some(Target::Of(Kind::Audio, Thing::Init(7))));
+        assert_eq!(Target::parse("v0/s123.m4s"), Some(Target::Of(Kind::Video, Thing::Segment(123))));
+        assert_eq!(Target::parse("v0/s123.p4.m4s"), Some(Target::Of(Kind::Video, Thing::Part(123, 4))));
         for bad in ["", "/", "v0", "v0/", "v1/media.m3u8", "/live.m3u8", "live.m3u8/", "v0/s.m4s", "v0/s01.m4s", "v0/s+1.m4s", "v0/s1.p.m4s", "v0/s1.p-1.m4s"] {
             assert_eq!(Target::parse(bad), None, "{bad}");
         }

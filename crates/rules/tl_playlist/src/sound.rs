@@ -13,7 +13,7 @@ use tl_mp4::{Sample, TrackConfig};
 use crate::answer::Finished;
 use crate::config::{AAC_FRAME, Plan};
 use crate::picture::{Boundary, Picture};
-use crate::rendition::{Rendition, TIMESCALE, micros};
+use crate::rendition::{Closed, Rendition, TIMESCALE, micros};
 
 /// One AAC-LC frame of stereo silence.
 const SILENCE: &[u8] = &[0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
@@ -25,6 +25,8 @@ const HALF_FRAME: i64 = AAC_FRAME as i64 / 2;
 const PATIENCE: u64 = TIMESCALE as u64;
 /// Sound that is further ahead than this belongs to another timeline.
 const MAX_AHEAD: i64 = 5 * TIMESCALE as i64;
+/// The most that an AAC-LC frame of two channels takes, bytes: 6,144 bits a channel (ISO/IEC 14496-3, 4.5.3.2).
+const MAX_FRAME_BYTES: usize = 2 * 6_144 / 8;
 /// What the sound is.
 const CONFIG: TrackConfig = TrackConfig::Aac { channels: 2 };
 
@@ -37,6 +39,8 @@ pub(crate) struct Sound {
     held: VecDeque<(i64, Bytes)>,
     /// Decode time of the next frame; none before the first of a run.
     next: Option<u64>,
+    /// Frames that cannot be sound.
+    pub refused: u64,
     /// The growing part.
     samples: Vec<Sample>,
     part_start: u64,
@@ -44,12 +48,16 @@ pub(crate) struct Sound {
 
 impl Sound {
     pub fn new(rendition: Rendition, plan: &Plan) -> Self {
-        Self { rendition, frames_in_part: plan.audio_part_frames, held: VecDeque::new(), next: None, samples: Vec::new(), part_start: 0 }
+        Self { rendition, frames_in_part: plan.audio_part_frames, held: VecDeque::new(), next: None, refused: 0, samples: Vec::new(), part_start: 0 }
     }
 
     /// Takes one frame; [`Sound::follow`] finds its place.
     pub fn push(&mut self, unit: &AccessUnit) {
-        if unit.codec != Codec::Aac || unit.data.is_empty() {
+        if unit.codec != Codec::Aac {
+            return;
+        }
+        if unit.data.is_empty() || unit.data.len() > MAX_FRAME_BYTES {
+            self.refused += 1;
             return;
         }
         if self.held.len() == MAX_HELD {
@@ -77,8 +85,10 @@ impl Sound {
             let opened = self.rendition.growing().is_some_and(|growing| growing.msn == boundary.msn);
             let reached = |limit: u64| next as i64 >= limit as i64 - HALF_FRAME;
             if opened && boundary.end.is_some_and(reached) {
-                self.close_part()?;
-                out.extend(self.rendition.close());
+                self.close_part();
+                if let Closed::Whole(finished) = self.rendition.close() {
+                    out.push(finished);
+                }
                 picture.boundaries.pop_front();
                 continue;
             }
@@ -96,7 +106,7 @@ impl Sound {
             self.samples.push(Sample { data, duration: AAC_FRAME as u32, key: true });
             self.next = Some(next + AAC_FRAME);
             if self.samples.len() >= self.frames_in_part {
-                self.close_part()?;
+                self.close_part();
             }
         }
         Ok(())
@@ -137,11 +147,13 @@ impl Sound {
         (at_once || picture.end >= next + PATIENCE).then(silence)
     }
 
-    fn close_part(&mut self) -> Result<(), tl_mp4::Error> {
+    fn close_part(&mut self) {
         let samples = std::mem::take(&mut self.samples);
         let start = self.part_start;
         self.part_start += samples.len() as u64 * AAC_FRAME;
-        if samples.is_empty() { Ok(()) } else { self.rendition.push_part(start, samples) }
+        if !samples.is_empty() {
+            self.rendition.push_part(start, &samples);
+        }
     }
 
     /// Number and part index of what comes next.

@@ -98,7 +98,7 @@ pub(crate) fn media(rendition: &Rendition, edge: &Edge<'_>) -> String {
         Some((msn, part)) => {
             write(&mut out, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"s{msn}.p{part}.m4s\"\n"));
             if let Some((other, (msn, part))) = edge.other.and_then(|other| Some((other, other.newest_part()?))) {
-                write(&mut out, format_args!("#EXT-X-RENDITION-REPORT:URI=\"../{}/media.m3u8\",LAST-MSN={msn},LAST-PART={part}\n", other.name));
+                write(&mut out, format_args!("#EXT-X-RENDITION-REPORT:URI=\"../{}/media.m3u8\",LAST-MSN={msn},LAST-PART={part}\n", other.kind.folder()));
             }
         }
         None => out.push_str("#EXT-X-ENDLIST\n"),
@@ -117,10 +117,14 @@ fn one_segment(out: &mut String, segment: &Segment, needs_map: bool, with_parts:
     if with_parts {
         for (index, part) in segment.parts.iter().enumerate() {
             let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
-            write(out, format_args!("#EXT-X-PART:DURATION={},URI=\"s{}.p{index}.m4s\"{independent}\n", secs(part.duration), segment.msn));
+            let gap = if part.is_gap() { ",GAP=YES" } else { "" };
+            write(out, format_args!("#EXT-X-PART:DURATION={},URI=\"s{}.p{index}.m4s\"{independent}{gap}\n", secs(part.duration), segment.msn));
         }
     }
     if segment.closed {
+        if segment.is_gap() {
+            out.push_str("#EXT-X-GAP\n");
+        }
         write(out, format_args!("#EXTINF:{},\ns{}.m4s\n", secs(segment.duration()), segment.msn));
     }
 }
@@ -136,7 +140,7 @@ fn skippable(rendition: &Rendition, total: u64, skip_until: u64) -> usize {
 }
 
 /// Seconds with six decimals, to the nearest.
-fn secs(samples: u64) -> String {
+pub(crate) fn secs(samples: u64) -> String {
     decimal((samples * 125 + 3) / 6)
 }
 
@@ -144,7 +148,7 @@ fn decimal(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(crate) fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
     if out.write_fmt(text).is_err() {
         tl_base::never!("writing to a string cannot fail");
     }

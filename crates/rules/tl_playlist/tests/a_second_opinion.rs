@@ -11,7 +11,8 @@ use bytes::Bytes;
 use common::{body, config, is_grid, picture, sound, text, wall_of};
 use tl_base::{MediaTime, Rate};
 use tl_frame::h264;
-use tl_playlist::Presentation;
+use tl_playlist::vod::{Entry, Manifest};
+use tl_playlist::{Fault, Kind, Presentation};
 
 const RATE: Rate = Rate::FPS_30;
 
@@ -63,22 +64,30 @@ fn hls_parser_accepts_every_kind_of_playlist() {
     }
 }
 
-/// Real pictures, one access unit each.
-fn pictures(folder: &Path) -> Vec<Vec<u8>> {
-    let arguments = "-v error -y -f lavfi -i testsrc2=size=320x180:rate=30:duration=5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -bf 0 -g 60 -sc_threshold 0 -bsf:v h264_mp4toannexb,h264_metadata=aud=insert -f h264 out.h264";
-    let made = Command::new("ffmpeg").current_dir(folder).args(arguments.split(' ')).status().expect("ffmpeg runs");
-    assert!(made.success());
-    let stream = std::fs::read(folder.join("out.h264")).expect("stream");
-    let mut units: Vec<Vec<u8>> = Vec::new();
-    for nal in h264::nals(&stream) {
-        if h264::kind(nal) == h264::AUD {
-            units.push(Vec::new());
-        }
-        let unit = units.last_mut().expect("a delimiter in front");
-        unit.extend_from_slice(&[0, 0, 0, 1]);
-        unit.extend_from_slice(nal);
+#[test]
+fn hls_parser_accepts_a_gap_and_a_finished_session() {
+    let mut presentation = Presentation::new(config());
+    let mut finished = Vec::new();
+    for tick in 0..600 {
+        presentation.inject(Kind::Video, if (140..150).contains(&tick) { Fault::EveryPart } else { Fault::None });
+        let unit = picture(RATE, tick, is_grid(RATE, tick));
+        finished.extend(presentation.push_video(&unit, wall_of(unit.pts)));
     }
-    units
+    let live = text(&presentation, "v0/media.m3u8", "").expect("live");
+    assert!(live.contains("#EXT-X-GAP\n"), "{live}");
+    finished.extend(presentation.end());
+    let hash = |at: usize| format!("{at:064x}");
+    let stored = Manifest::from_entries(finished.iter().enumerate().map(|(at, piece)| Entry::of(piece, &hash(at)))).expect("something to play");
+    for (playlist, expected) in [
+        (live, "\"type\":\"media\""),
+        (stored.index(), "\"variants\":1"),
+        (stored.media(Kind::Video).expect("pictures"), "\"ended\":true"),
+        (stored.media(Kind::Audio).expect("sound"), "\"ended\":true"),
+    ] {
+        if let Some(said) = opinion(&playlist) {
+            assert!(said.contains("\"ok\":true") && said.contains(expected), "{said}\n{playlist}");
+        }
+    }
 }
 
 fn probe(path: &Path) -> (usize, String) {
@@ -96,7 +105,7 @@ fn ffmpeg_decodes_every_picture_and_the_silence() {
     let folder = tempfile::tempdir().expect("folder");
     let mut presentation = Presentation::new(config());
     let mut finished = Vec::new();
-    for (tick, data) in pictures(folder.path()).into_iter().enumerate() {
+    for (tick, data) in common::real_pictures(folder.path()).into_iter().enumerate() {
         let mut unit = picture(RATE, tick as u64, h264::is_key(&data));
         unit.data = Bytes::from(data);
         finished.extend(presentation.push_video(&unit, wall_of(unit.pts)));

@@ -129,6 +129,94 @@ pub enum Action {
         /// One of the positions of the sport, or empty.
         position: String,
     },
+    /// Take a source's hidden delay off its capture times.
+    SetTrim {
+        /// The source.
+        slot: SlotId,
+        /// -500 to 2,000 ms: what its encoder and its network hide.
+        trim_ms: i32,
+    },
+    /// Set the trims of all sources without a clock of their own by something that all of them see or hear within the last
+    /// seconds.
+    SyncSources {
+        /// A flash or a clap.
+        by: crate::SyncKind,
+        /// The source to go by; none: the best clock there is.
+        #[serde(default)]
+        #[ts(optional)]
+        reference: Option<SlotId>,
+    },
+    /// Which source is served first when time is short.
+    SetPriority {
+        /// The source.
+        slot: SlotId,
+        /// 0 is served first, 9 last.
+        priority: u8,
+    },
+    /// How the programme's sound is finished.
+    SetSoundProcessing {
+        /// 6 to 20 LU.
+        ducking_db: f32,
+        /// Whether the level is led towards -16 LUFS.
+        riding: bool,
+    },
+    /// Speak to one phone, or to all, instead of the programme that they hear.
+    Talk {
+        /// The phone; none: all.
+        #[serde(default)]
+        #[ts(optional)]
+        to: Option<SlotId>,
+        /// Whether the microphone is open.
+        on: bool,
+    },
+    /// Show a short text on a phone.
+    SendText {
+        /// The phone; none: all.
+        #[serde(default)]
+        #[ts(optional)]
+        to: Option<SlotId>,
+        /// 1 to 80 characters.
+        text: String,
+    },
+    /// Let a source go: its sender is disconnected and may come back.
+    Disconnect {
+        /// The source.
+        slot: SlotId,
+    },
+    /// Let somebody in who came with the crew code.
+    AdmitPhone {
+        /// The request's id.
+        request: String,
+        /// Where.
+        slot: SlotId,
+    },
+    /// Send somebody away who came with the crew code.
+    RefusePhone {
+        /// The request's id.
+        request: String,
+    },
+    /// Make every link and ticket with this label void; whoever uses one is disconnected.
+    RevokeAccess {
+        /// The label, as events name it.
+        label: String,
+    },
+    /// Make the crew code void and a new one.
+    RenewCrewCode {},
+    /// Read a recording back; it is called saved only after this.
+    VerifyRecording {
+        /// Its id.
+        id: String,
+    },
+    /// Mend a recording that is torn.
+    RepairRecording {
+        /// Its id.
+        id: String,
+    },
+    /// Delete a recording with all its parts. This cannot be undone.
+    DeleteRecording {
+        /// Its id.
+        id: String,
+    },
     /// Take back the last change of score, clock, period, teams or graphics.
     Undo {},
     /// Start sending to a destination of the settings, or stop.

@@ -2,7 +2,7 @@
 
 use tl_base::{MediaTime, SlotId};
 
-use crate::{Action, Fact, Fader, Graphic, Layout, MatchClock, Show, Side, SoundChoice, SourceState, Team, TransitionKind};
+use crate::{Action, Fact, Fader, Graphic, Layout, MatchClock, Show, Side, SoundChoice, SoundProcessing, SourceState, Team, TransitionKind};
 
 /// Longest name of a team or camera, characters.
 pub const MAX_NAME_CHARS: usize = 40;
@@ -16,6 +16,14 @@ pub const MAX_SCORE: u32 = 999;
 pub const MAX_CLOCK_MS: u32 = 35_999_999;
 /// Shortest and longest transition, milliseconds.
 pub const TRANSITION_MS: std::ops::RangeInclusive<u32> = 40..=5_000;
+/// Largest delay of a fader, milliseconds.
+pub const MAX_DELAY_MS: u16 = 500;
+/// How far a source's capture times may be trimmed, milliseconds.
+pub const TRIM_MS: std::ops::RangeInclusive<i32> = -500..=2_000;
+/// Last turn when time is short.
+pub const MAX_PRIORITY: u8 = 9;
+/// How much louder than everything else the commentator may be, LU.
+pub const DUCKING_DB: std::ops::RangeInclusive<f32> = 6.0..=20.0;
 /// Positions that a camera may have; the empty one is none.
 pub const POSITIONS: [&str; 6] = ["center_ice", "corner_cam_1", "corner_cam_2", "goal_line_1", "goal_line_2", "bench_side"];
 
@@ -110,6 +118,50 @@ impl Show {
             }
             Action::SetFader { slot, gain_db, muted, delay_ms } => self.set_fader(*slot, Fader { gain_db: *gain_db, muted: *muted, delay_ms: *delay_ms }),
             Action::NameCamera { slot, name, position } => self.name_camera(*slot, name, position),
+            Action::SetTrim { slot, trim_ms } => {
+                self.exists(*slot)?;
+                if !TRIM_MS.contains(trim_ms) {
+                    return Err(invalid("A source is trimmed by -500 to 2,000 ms."));
+                }
+                Ok(changed(self.trim_ms(*slot) != *trim_ms, Fact::TrimSet { slot: *slot, trim_ms: *trim_ms }))
+            }
+            Action::SyncSources { reference, .. } => {
+                if let Some(slot) = reference {
+                    self.joined(*slot)?;
+                }
+                Ok(Vec::new())
+            }
+            Action::SetPriority { slot, priority } => {
+                self.exists(*slot)?;
+                if *priority > MAX_PRIORITY {
+                    return Err(invalid("Priorities go from 0, first, to 9, last."));
+                }
+                Ok(changed(self.priority(*slot) != *priority, Fact::PrioritySet { slot: *slot, priority: *priority }))
+            }
+            Action::SetSoundProcessing { ducking_db, riding } => {
+                if !DUCKING_DB.contains(ducking_db) {
+                    return Err(invalid("The commentator may be 6 to 20 LU louder than everything else."));
+                }
+                let processing = SoundProcessing { ducking_db: *ducking_db, riding: *riding };
+                Ok(changed(self.processing != processing, Fact::SoundProcessingSet { processing }))
+            }
+            Action::Talk { to, .. } => to.map_or(Ok(()), |slot| self.joined_source(slot)).map(|()| Vec::new()),
+            Action::SendText { to, text } => {
+                to.map_or(Ok(()), |slot| self.joined_source(slot))?;
+                check_line("A text", text, MAX_LINE_CHARS)?;
+                if text.trim().is_empty() { Err(invalid("Say what the phone should show.")) } else { Ok(Vec::new()) }
+            }
+            Action::Disconnect { slot } => self.joined_source(*slot).map(|()| Vec::new()),
+            Action::AdmitPhone { request, slot } => {
+                self.exists(*slot)?;
+                check_id("The request", request).map(|()| Vec::new())
+            }
+            Action::RefusePhone { request } => check_id("The request", request).map(|()| Vec::new()),
+            Action::RevokeAccess { label } => check_id("The label", label).map(|()| Vec::new()),
+            Action::RenewCrewCode {} => Ok(Vec::new()),
+            Action::VerifyRecording { id } | Action::RepairRecording { id } | Action::DeleteRecording { id } => {
+                check_id("The recording", id).map(|()| Vec::new())
+            }
             Action::Undo {} => self.undo(),
             Action::Destination { name, .. } => {
                 check_line("The destination's name", name, MAX_LINE_CHARS)?;
@@ -122,6 +174,11 @@ impl Show {
     /// Whether a slot exists.
     fn exists(&self, slot: SlotId) -> Result<(), Refusal> {
         if (1..=SlotId::MAX).contains(&slot.0) { Ok(()) } else { Err(invalid(format!("There is no camera {slot}: slots count from 1 to {}.", SlotId::MAX))) }
+    }
+
+    /// As [`Show::joined`], for microphones too, whose coming and going is no fact.
+    fn joined_source(&self, slot: SlotId) -> Result<(), Refusal> {
+        if slot.is_source() && !slot.is_camera() { Ok(()) } else { self.joined(slot) }
     }
 
     /// Whether someone has joined in a slot.
@@ -224,11 +281,13 @@ impl Show {
     }
 
     fn set_fader(&self, slot: SlotId, fader: Fader) -> Facts {
-        self.exists(slot)?;
+        if !slot.is_source() {
+            self.exists(slot)?;
+        }
         if !(-60.0..=12.0).contains(&fader.gain_db) {
             return Err(invalid("A fader goes from -60 to +12 dB."));
         }
-        if fader.delay_ms > 500 {
+        if fader.delay_ms > MAX_DELAY_MS {
             return Err(invalid("Sound can be delayed by 0 to 500 ms."));
         }
         Ok(changed(self.fader(slot) != fader, Fact::FaderSet { slot, fader }))
@@ -263,6 +322,12 @@ fn score_range() -> Refusal {
 
 fn check_transition(duration_ms: u32) -> Result<(), Refusal> {
     if TRANSITION_MS.contains(&duration_ms) { Ok(()) } else { Err(invalid("A transition takes 40 to 5,000 ms.")) }
+}
+
+/// An id or label that somebody was given.
+fn check_id(what: &str, id: &str) -> Result<(), Refusal> {
+    check_line(what, id, MAX_LINE_CHARS)?;
+    if id.trim().is_empty() { Err(invalid(format!("{what} is not named."))) } else { Ok(()) }
 }
 
 /// One line of plain text. Control and direction marks would break the graphic or hide what it says.

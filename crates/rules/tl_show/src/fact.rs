@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tl_base::{EraId, MediaTime, SlotId, Wall};
 use ts_rs::TS;
 
-use crate::{Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SourceState, Team, TransitionKind};
+use crate::{AccessChange, Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SoundProcessing, SourceState, Team, TransitionKind};
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -108,6 +108,82 @@ pub enum Fact {
         /// One sentence.
         reason: String,
     },
+    /// A source's hidden delay was set.
+    TrimSet {
+        /// Which.
+        slot: SlotId,
+        /// Milliseconds taken off its capture times.
+        trim_ms: i32,
+    },
+    /// A source's turn when time is short.
+    PrioritySet {
+        /// Which.
+        slot: SlotId,
+        /// 0 is served first.
+        priority: u8,
+    },
+    /// The programme's sound is finished another way.
+    SoundProcessingSet {
+        /// As it is now.
+        processing: SoundProcessing,
+    },
+    /// A source was told where its pictures come from.
+    SourceSet {
+        /// Which.
+        slot: SlotId,
+        /// `rtsp`, `mjpeg`, `file`, `device`; `webrtc` when it takes whoever comes.
+        protocol: String,
+        /// Where, without secrets.
+        address: String,
+    },
+    /// A destination was added or given another address.
+    DestinationSet {
+        /// Its name.
+        name: String,
+        /// `rtmp` or `srt`.
+        kind: String,
+        /// Where, without its key.
+        address: String,
+    },
+    /// A destination was taken out of the list.
+    DestinationRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody was let in, sent away or locked out.
+    AccessChanged {
+        /// What happened.
+        what: AccessChange,
+        /// Whose: a label, or an address that was locked out.
+        label: String,
+        /// What they may do; empty when nothing.
+        role: String,
+    },
+    /// The studio shed work, or took it up again.
+    LoadShed {
+        /// 0 when nothing is shed, up to 3.
+        level: u8,
+        /// What is shed now, one phrase each.
+        shed: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The programme's encoder was started anew or replaced.
+    EncoderChanged {
+        /// The encoder now in use.
+        encoder: String,
+        /// Why.
+        reason: String,
+    },
+    /// A segment of the live playlist was bad and was made again, or is a gap.
+    SegmentMended {
+        /// Its name.
+        name: String,
+        /// `remade` or `gap`.
+        how: String,
+        /// What was wrong.
+        reason: String,
+    },
     /// The last change was taken back; the facts that follow restore what was.
     Undone {
         /// Sequence number of the undone event; the event that tells of it has a `seq` of its own.
@@ -127,7 +203,7 @@ pub enum Fact {
     RecordingChanged {
         /// File name within the session's folder.
         file: String,
-        /// `started`, `finished`, `repaired`, `failed`.
+        /// `started`, `finished`, `repaired`, `verified`, `deleted`, `failed`.
         state: String,
         /// One sentence.
         reason: String,

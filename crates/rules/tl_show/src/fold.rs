@@ -31,7 +31,7 @@ impl Show {
             Fact::TeamSet { .. } | Fact::ClockSet { .. } | Fact::GraphicSet { .. } => self.change(fact, seq),
             Fact::SoundSet { sound } => self.sound = *sound,
             Fact::FaderSet { slot, fader } => {
-                if known(*slot) {
+                if slot.is_source() {
                     self.faders.insert(*slot, *fader);
                 }
             }
@@ -47,6 +47,22 @@ impl Show {
                     self.cameras.entry(*slot).or_default().state = *to;
                 }
             }
+            Fact::TrimSet { slot, trim_ms } => {
+                if known(*slot) {
+                    self.trims_ms.insert(*slot, *trim_ms);
+                }
+            }
+            Fact::PrioritySet { slot, priority } => {
+                if known(*slot) {
+                    self.priorities.insert(*slot, *priority);
+                }
+            }
+            Fact::SoundProcessingSet { processing } => self.processing = *processing,
+            Fact::DestinationRemoved { name } => {
+                self.destinations.remove(name);
+            }
+            Fact::SourceSet { .. } | Fact::DestinationSet { .. } | Fact::AccessChanged { .. } => {}
+            Fact::LoadShed { .. } | Fact::EncoderChanged { .. } | Fact::SegmentMended { .. } => {}
             Fact::Undone { seq } => self.take_back(*seq),
             Fact::DestinationChanged { name, state, .. } => {
                 if self.destinations.len() < MAX_DESTINATIONS || self.destinations.contains_key(name) {

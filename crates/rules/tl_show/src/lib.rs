@@ -35,7 +35,12 @@ mod model;
 mod show;
 
 pub use action::Action;
-pub use decide::{MAX_CLOCK_MS, MAX_LINE_CHARS, MAX_NAME_CHARS, MAX_SCORE, MAX_SHORT_CHARS, POSITIONS, Refusal, RefusalKind, TRANSITION_MS};
+pub use decide::{
+    DUCKING_DB, MAX_CLOCK_MS, MAX_DELAY_MS, MAX_LINE_CHARS, MAX_NAME_CHARS, MAX_PRIORITY, MAX_SCORE, MAX_SHORT_CHARS, POSITIONS, Refusal, RefusalKind,
+    TRANSITION_MS, TRIM_MS,
+};
 pub use fact::Fact;
-pub use model::{Fader, Graphic, GraphicState, Layout, MatchClock, Program, Side, SoundChoice, SourceState, Team, TransitionKind};
+pub use model::{
+    AccessChange, Fader, Graphic, GraphicState, Layout, MatchClock, Program, Side, SoundChoice, SoundProcessing, SourceState, SyncKind, Team, TransitionKind,
+};
 pub use show::{Camera, Show};

@@ -178,3 +178,48 @@ pub struct GraphicState {
     /// Second line.
     pub subtitle: String,
 }
+
+/// How the programme's sound is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct SoundProcessing {
+    /// How much louder the commentator is than everything else while he speaks, 6 to 20 LU.
+    pub ducking_db: f32,
+    /// Whether the level is led towards -16 LUFS.
+    pub riding: bool,
+}
+
+impl Default for SoundProcessing {
+    fn default() -> Self {
+        Self { ducking_db: 15.0, riding: true }
+    }
+}
+
+/// What several cameras see or hear at once, to set their clocks by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncKind {
+    /// A flash of light.
+    Flash,
+    /// A clap or a whistle.
+    Clap,
+}
+
+/// What happened to a way into the studio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessChange {
+    /// A ticket was made.
+    Issued,
+    /// A ticket was used and is void.
+    Redeemed,
+    /// Somebody with the crew code waits for the director.
+    Asked,
+    /// The director let somebody in.
+    Admitted,
+    /// The director sent somebody away.
+    Refused,
+    /// A ticket, code or link was made void.
+    Revoked,
+    /// An address tried too many wrong tokens.
+    LockedOut,
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tl_base::{EraId, MediaTime, SlotId};
 
-use crate::{Fact, Fader, Graphic, GraphicState, Layout, MatchClock, Program, Side, SoundChoice, SourceState, Team, TransitionKind};
+use crate::{Fact, Fader, Graphic, GraphicState, Layout, MatchClock, Program, Side, SoundChoice, SoundProcessing, SourceState, Team, TransitionKind};
 
 /// Changes that can be taken back; the oldest leaves when there are more.
 pub(crate) const UNDO_DEPTH: usize = 100;
@@ -55,6 +55,9 @@ pub struct Show {
     pub(crate) graphics: BTreeMap<Graphic, GraphicState>,
     pub(crate) sound: SoundChoice,
     pub(crate) faders: BTreeMap<SlotId, Fader>,
+    pub(crate) processing: SoundProcessing,
+    pub(crate) trims_ms: BTreeMap<SlotId, i32>,
+    pub(crate) priorities: BTreeMap<SlotId, u8>,
     pub(crate) cameras: BTreeMap<SlotId, Camera>,
     pub(crate) destinations: BTreeMap<String, String>,
     pub(crate) changes: VecDeque<Change>,
@@ -82,6 +85,9 @@ impl Show {
             graphics: [Graphic::ScoreBug, Graphic::Clock, Graphic::LowerThird].map(|graphic| (graphic, GraphicState::default())).into(),
             sound: SoundChoice::FollowVideo,
             faders: BTreeMap::new(),
+            processing: SoundProcessing::default(),
+            trims_ms: BTreeMap::new(),
+            priorities: BTreeMap::new(),
             cameras: BTreeMap::new(),
             destinations: BTreeMap::new(),
             changes: VecDeque::new(),
@@ -141,6 +147,26 @@ impl Show {
     /// A camera's fader; one that was never moved stands at 0 dB.
     pub fn fader(&self, slot: SlotId) -> Fader {
         self.faders.get(&slot).copied().unwrap_or_default()
+    }
+
+    /// How the programme's sound is finished.
+    pub fn processing(&self) -> SoundProcessing {
+        self.processing
+    }
+
+    /// What is taken off a source's capture times, milliseconds.
+    pub fn trim_ms(&self, slot: SlotId) -> i32 {
+        self.trims_ms.get(&slot).copied().unwrap_or_default()
+    }
+
+    /// A source that was trimmed by hand or by a sync.
+    pub fn is_trimmed(&self, slot: SlotId) -> bool {
+        self.trims_ms.contains_key(&slot)
+    }
+
+    /// A source's turn when time is short: 0 is served first. Without a word it goes by its number.
+    pub fn priority(&self, slot: SlotId) -> u8 {
+        self.priorities.get(&slot).copied().unwrap_or(5)
     }
 
     /// A camera; one that nobody named and that never joined is the default one.

@@ -1,5 +1,10 @@
 //! Audio blocks in, one mixed block and its meters out: the sound of the programme.
 //!
+//! ```text
+//! cameras ─ resample ─ delay ─ fader ─ choice ─▶ bed ─ duck ─┬─▶ ride ─ limiter ─▶ programme, meters
+//! commentator ─ resample ─ delay ─ fader ─▶ voice ─ side chain ┘     └─ without one's own, + talkback ─ limiter ─▶ returns
+//! ```
+//!
 //! Blocks come with the time at which their first sample was captured. The mixer is asked for a span of capture time and
 //! gives exactly the samples of that span, whatever the sources' own clocks do.
 //!
@@ -15,7 +20,7 @@
 //! This room refuses to know the time: the caller says which span it wants, and must have pushed the sound up to
 //! [`LOOK_AHEAD`] behind its end.
 //!
-//! Invariant: no sample that leaves exceeds -1 dBFS.
+//! Invariant: no sample that leaves exceeds -1 dBFS, no true peak -1 dBTP, and each is a number.
 //!
 //! ```
 //! use tl_base::{MediaTime, SlotId};
@@ -30,18 +35,29 @@
 //! # Ok::<(), tl_sound::Error>(())
 //! ```
 
+pub mod align;
+mod biquad;
+mod duck;
 mod level;
 mod limiter;
 mod line;
+mod loudness;
 mod meter;
 mod mixer;
+mod processing;
 mod reader;
+mod returns;
+mod ride;
 mod ring;
 mod source;
+mod true_peak;
+mod voice;
 
 pub use limiter::CEILING;
-pub use meter::{Meters, SILENCE_DBFS};
+pub use meter::{Meters, SILENCE_DBFS, SourceMeter};
 pub use mixer::{Choice, Config, LOOK_AHEAD, Mixer};
+pub use processing::Processing;
+pub use returns::{Listener, MAX_RETURNS};
 pub use source::{Fader, SourceStats};
 
 /// One sample of each channel, full scale = ±1.

@@ -2,31 +2,66 @@
 
 use std::collections::VecDeque;
 
-use ebur128::{EbuR128, Mode};
-use tl_base::{SAMPLE_RATE_HZ, SourceId};
+use tl_base::SourceId;
 
+use crate::loudness::{Loudness, audible, lufs_of};
 use crate::{Error, Stereo};
 
 /// What silence is shown as.
 pub const SILENCE_DBFS: f32 = -120.0;
 /// Peaks are held for 100 ms.
 const HOLD_FRAMES: usize = 4_800;
-/// Loudness is read ten times a second; each reading sums three seconds.
-const LOUDNESS_FRAMES: usize = 4_800;
-/// Below this the standard calls it silence, LUFS.
-const LOUDNESS_FLOOR: f64 = -70.0;
+/// The short mean of a source, 300 ms: as long as a VU meter's needle takes.
+const MEAN_FRAMES: usize = 14_400;
 
 /// The programme's meters at the end of a span.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meters {
     /// Peak of each channel over the last 100 ms, dBFS, [`SILENCE_DBFS`] at least.
     pub peak_dbfs: [f32; 2],
+    /// EBU R 128 momentary loudness (400 ms), LUFS; none in silence.
+    pub momentary_lufs: Option<f32>,
     /// EBU R 128 short-term loudness (3 s), LUFS; none in silence.
     pub short_term_lufs: Option<f32>,
+    /// EBU R 128 integrated loudness, gated, since the start or the last restart, LUFS; none before anything was heard.
+    pub integrated_lufs: Option<f32>,
+    /// Highest true peak since the start or the last restart (ITU-R BS.1770-4, four-fold), dBTP, [`SILENCE_DBFS`] at least.
+    pub true_peak_dbtp: f32,
     /// Deepest reduction by the limiter within the span, dB, not negative.
     pub limiter_db: f32,
-    /// Peak of each source that sends sound, before its fader, over its last 100 ms, dBFS.
-    pub per_source_peak: Vec<(SourceId, f32)>,
+    /// Gain by which the programme is led to its target now, dB.
+    pub ride_db: f32,
+    /// Deepest that everything else stepped back for the commentator within the span, dB, not negative.
+    pub ducking_db: f32,
+    /// Every source that sends sound, heard or not.
+    pub sources: Vec<SourceMeter>,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self {
+            peak_dbfs: [SILENCE_DBFS; 2],
+            momentary_lufs: None,
+            short_term_lufs: None,
+            integrated_lufs: None,
+            true_peak_dbtp: SILENCE_DBFS,
+            limiter_db: 0.0,
+            ride_db: 0.0,
+            ducking_db: 0.0,
+            sources: Vec::new(),
+        }
+    }
+}
+
+/// What one source sends, before its fader.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SourceMeter {
+    /// Whose.
+    pub source: SourceId,
+    /// Peak over its last 100 ms, dBFS, [`SILENCE_DBFS`] at least.
+    pub peak_dbfs: f32,
+    /// Mean of its last 300 ms, both channels (root of the mean square), dBFS, [`SILENCE_DBFS`] at least.
+    pub rms_dbfs: f32,
 }
 
 /// Decibels of a peak.
@@ -58,43 +93,73 @@ impl PeakHold {
     }
 }
 
+/// Root of the mean square of the last 300 ms.
+#[derive(Debug, Default)]
+pub(crate) struct MeanHold {
+    spans: VecDeque<(usize, f32)>,
+    frames: usize,
+}
+
+impl MeanHold {
+    /// Notes the mean square of a span of `frames` frames at 48 kHz.
+    pub(crate) fn note(&mut self, frames: usize, mean_square: f32) {
+        self.spans.push_back((frames, mean_square));
+        self.frames += frames;
+        while let Some((oldest, _)) = self.spans.front().filter(|(oldest, _)| self.frames - oldest >= MEAN_FRAMES) {
+            self.frames -= oldest;
+            self.spans.pop_front();
+        }
+    }
+
+    pub(crate) fn root_mean_square(&self) -> f32 {
+        let sum: f32 = self.spans.iter().map(|(frames, mean)| *frames as f32 * mean).sum();
+        (sum / self.frames.max(1) as f32).sqrt()
+    }
+}
+
 /// Measures what leaves.
 pub(crate) struct ProgrammeMeter {
     peaks: PeakHold,
-    loudness: EbuR128,
-    since_reading: usize,
-    short_term_lufs: Option<f32>,
+    loudness: Loudness,
+    integrated: Option<f32>,
 }
 
 impl ProgrammeMeter {
     pub(crate) fn new() -> Result<Self, Error> {
-        let loudness = EbuR128::new(2, SAMPLE_RATE_HZ, Mode::S).map_err(|error| Error::Meter(error.to_string()))?;
-        Ok(Self { peaks: PeakHold::default(), loudness, since_reading: 0, short_term_lufs: None })
+        Ok(Self { peaks: PeakHold::default(), loudness: Loudness::whole()?, integrated: None })
     }
 
-    /// Takes interleaved stereo.
-    pub(crate) fn note(&mut self, samples: &[f32]) {
-        // Notes in short spans so that a long block does not hold an old peak.
-        for span in samples.chunks(2 * HOLD_FRAMES / 10) {
-            let peak = span.chunks_exact(2).fold([0.0_f32; 2], |most, pair| match pair {
-                [left, right] => [most[0].max(left.abs()), most[1].max(right.abs())],
-                _ => most,
-            });
-            self.peaks.note(span.len() / 2, peak);
+    /// Takes what leaves, in spans short enough that an old peak is not held.
+    pub(crate) fn note(&mut self, frames: &[Stereo]) {
+        for span in frames.chunks(HOLD_FRAMES / 10) {
+            let peak = span.iter().fold([0.0_f32; 2], |most, [left, right]| [most[0].max(left.abs()), most[1].max(right.abs())]);
+            self.peaks.note(span.len(), peak);
         }
-        if self.loudness.add_frames_f32(samples).is_err() {
-            // Only a number of samples that is no whole number of frames is refused, and then nothing was taken.
-            return;
-        }
-        self.since_reading += samples.len() / 2;
-        if self.since_reading >= LOUDNESS_FRAMES {
-            self.since_reading = 0;
-            self.short_term_lufs = self.loudness.loudness_shortterm().ok().filter(|lufs| *lufs > LOUDNESS_FLOOR).map(|lufs| lufs as f32);
+        if self.loudness.note(frames) > 0 {
+            self.integrated = self.loudness.integrated();
         }
     }
 
-    /// What it shows, but for the limiter and the sources.
+    /// Integrated loudness so far, LUFS.
+    pub(crate) fn integrated(&self) -> Option<f32> {
+        self.integrated
+    }
+
+    /// Forgets what was integrated, and the highest true peak.
+    pub(crate) fn restart(&mut self) {
+        self.loudness.restart();
+        self.integrated = None;
+    }
+
+    /// What it shows of the programme.
     pub(crate) fn read(&self) -> Meters {
-        Meters { peak_dbfs: self.peaks.peak().map(dbfs), short_term_lufs: self.short_term_lufs, ..Meters::default() }
+        Meters {
+            peak_dbfs: self.peaks.peak().map(dbfs),
+            momentary_lufs: audible(lufs_of(self.loudness.momentary())),
+            short_term_lufs: audible(lufs_of(self.loudness.short_term())),
+            integrated_lufs: self.integrated,
+            true_peak_dbtp: dbfs(self.loudness.true_peak()),
+            ..Meters::default()
+        }
     }
 }

@@ -2,17 +2,24 @@
 
 use std::collections::VecDeque;
 
-use tl_base::MediaTime;
+use tl_base::{MediaTime, SourceId};
 use tl_frame::AudioBlock;
 
 use crate::Stereo;
 use crate::level::{RAMP_FRAMES, Ramp, gain_of};
-use crate::meter::{PeakHold, dbfs};
+use crate::meter::{MeanHold, PeakHold, SourceMeter, dbfs};
 use crate::reader::{MAX_FRAMES, Reader};
 use crate::ring::{Ring, Taken};
 
 /// Sound that did not come for this long is not shown on a meter.
 const QUIET_AFTER: MediaTime = MediaTime::from_millis(500);
+
+/// A delay that moves no further than this from span to span is no jump.
+const SLOW_STEP: MediaTime = MediaTime::from_millis(1);
+/// Longest delay of a fader: half of what is kept of a source.
+const MAX_DELAY: MediaTime = MediaTime::from_secs(1);
+/// Loudest sample that a meter counts.
+const LOUDEST: f32 = 8.0;
 
 /// How a source is heard.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +28,7 @@ pub struct Fader {
     pub gain_db: f32,
     /// Whether it is silent.
     pub muted: bool,
-    /// 0 to 500 ms later.
+    /// 0 to 1,000 ms later.
     pub delay: MediaTime,
 }
 
@@ -35,7 +42,7 @@ impl Fader {
     /// The fader within its limits; what is no number is 0 dB.
     fn limited(self) -> Self {
         let gain_db = if self.gain_db.is_finite() { self.gain_db.clamp(-60.0, 12.0) } else { 0.0 };
-        Self { gain_db, delay: self.delay.clamp(MediaTime::ZERO, MediaTime::from_millis(500)), ..self }
+        Self { gain_db, delay: self.delay.clamp(MediaTime::ZERO, MAX_DELAY), ..self }
     }
 }
 
@@ -68,6 +75,7 @@ pub(crate) struct Source {
     /// Whether the place must be found anew.
     moved: bool,
     peaks: PeakHold,
+    mean: MeanHold,
     newest: Option<MediaTime>,
     pub(crate) stats: SourceStats,
     /// Whether it goes once it is silent.
@@ -85,6 +93,7 @@ impl Source {
             tail: VecDeque::new(),
             moved: false,
             peaks: PeakHold::default(),
+            mean: MeanHold::default(),
             newest: None,
             stats: SourceStats::default(),
             leaving: false,
@@ -93,7 +102,8 @@ impl Source {
 
     pub(crate) fn set(&mut self, fader: Fader) {
         let fader = fader.limited();
-        self.moved |= fader.delay != self.fader.delay;
+        // A delay that follows something slow is followed by bending the pitch, as a slow capture clock is.
+        self.moved |= (fader.delay - self.fader.delay).abs() > SLOW_STEP;
         self.fader = fader;
     }
 
@@ -101,7 +111,7 @@ impl Source {
     pub(crate) fn push(&mut self, block: AudioBlock, mixed_to: Option<MediaTime>) {
         self.leaving = false;
         let (capture, frames, rate_hz) = (block.capture, block.frames(), block.rate_hz);
-        let peak = block.samples.iter().filter(|sample| sample.is_finite()).fold(0.0_f32, |most, sample| most.max(sample.abs()));
+        let (peak, mean_square) = measure(&block);
         let first = self.newest.is_none();
         match self.ring.push(block, mixed_to.map(|time| time - self.fader.delay)) {
             Taken::Follows | Taken::Held => {}
@@ -114,12 +124,16 @@ impl Source {
             }
         }
         self.newest = Some(capture);
-        self.peaks.note(frames * 48_000 / rate_hz.max(1) as usize, [peak; 2]);
+        // At least one, so that tiny blocks of a fast source cannot pile up.
+        let frames = (frames * 48_000 / rate_hz.max(1) as usize).max(1);
+        self.peaks.note(frames, [peak; 2]);
+        self.mean.note(frames, mean_square);
     }
 
-    /// Peak before the fader, dBFS; none when nothing came of late.
-    pub(crate) fn peak_dbfs(&self, mixed_to: MediaTime) -> Option<f32> {
-        self.newest.filter(|newest| *newest > mixed_to - self.fader.delay - QUIET_AFTER).map(|_| dbfs(self.peaks.peak()[0]))
+    /// What it sends, before the fader; none when nothing came of late.
+    pub(crate) fn meter(&self, source: SourceId, mixed_to: MediaTime) -> Option<SourceMeter> {
+        self.newest.filter(|newest| *newest > mixed_to - self.fader.delay - QUIET_AFTER)?;
+        Some(SourceMeter { source, peak_dbfs: dbfs(self.peaks.peak()[0]), rms_dbfs: dbfs(self.mean.root_mean_square()) })
     }
 
     /// Lets it be heard by its fader, or not, from the next frame on.
@@ -128,18 +142,23 @@ impl Source {
         self.level.go_to(if open { gain_of(self.fader.gain_db) } else { 0.0 });
     }
 
-    /// Whether it can be heard now.
+    /// Whether nothing of it can be heard now.
     pub(crate) fn is_silent(&self) -> bool {
         self.level.is_silent()
     }
 
-    /// Adds the frames from `time` on to `bus`.
-    pub(crate) fn add_to(&mut self, bus: &mut [Stereo], time: MediaTime) {
+    /// Whether its fader lets it through.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.fader.muted && !self.leaving
+    }
+
+    /// Adds the frames from `time` on to `bus`; false when there is nothing to hear.
+    pub(crate) fn add_to(&mut self, bus: &mut [Stereo], time: MediaTime) -> bool {
         if self.level.is_silent() {
             self.reader.stop();
             self.tail.clear();
             self.entry = Ramp::at(1.0);
-            return;
+            return false;
         }
         let mut time = time - self.fader.delay;
         let mut rest = bus;
@@ -153,6 +172,7 @@ impl Source {
         }
         self.stats.drift_ppm = self.ring.drift() * 1e6;
         self.stats.error = self.reader.error();
+        true
     }
 
     /// Goes to the run of `time`; what was heard until then fades behind.
@@ -200,4 +220,11 @@ impl Source {
             frame[1] += old[1];
         }
     }
+}
+
+/// Peak and mean square of all channels; what is no number is silence.
+fn measure(block: &AudioBlock) -> (f32, f32) {
+    let clean = |sample: &f32| if sample.is_finite() { sample.abs().min(LOUDEST) } else { 0.0 };
+    let (peak, sum) = block.samples.iter().map(clean).fold((0.0_f32, 0.0_f32), |(peak, sum), value| (peak.max(value), sum + value * value));
+    (peak, sum / block.samples.len().max(1) as f32)
 }

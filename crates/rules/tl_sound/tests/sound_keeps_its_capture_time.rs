@@ -1,4 +1,5 @@
 //! What is heard at a time was captured at that time.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests say at once that something cannot be")]
 
 mod common;
 

@@ -22,8 +22,11 @@ mod ticket;
 pub use command::{Command, Outcome, Refusal, RefusalCode};
 pub use event::{Event, SCHEMA_VERSION};
 pub use role::Role;
-pub use snapshot::{BudgetView, CameraView, Destination, Encoder, Health, Meter, OutputView, ProgramView, Recording, SessionState, Snapshot, Warning};
-pub use ticket::JoinTicket;
+pub use snapshot::{
+    BudgetView, CameraView, Destination, Encoder, Health, InputView, JoinRequest, Load, Meter, MicrophoneView, OutputView, ProgramView, Recording,
+    SessionState, Snapshot, Warning,
+};
+pub use ticket::{JoinTicket, RtmpInvitation, SrtInvitation, TicketKind};
 
 // What a command asks and what an event tells, for rooms that read the wire and not the rules.
-pub use tl_show::{Action, Fact};
+pub use tl_show::{AccessChange, Action, Fact};

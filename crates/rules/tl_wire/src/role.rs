@@ -13,6 +13,8 @@ pub enum Role {
     Director,
     /// Sends one camera's pictures.
     Camera,
+    /// Speaks: sends the commentator's microphone and hears the programme without it.
+    Commentator,
     /// Watches.
     Viewer,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tl_base::clock_sync::ClockState;
 use tl_base::{Admission, EraId, MediaTime, Percentiles, Rate, Size, SlotId, SourceStats};
-use tl_show::{Fader, GraphicState, MatchClock, Program, SoundChoice, SourceState, Team};
+use tl_show::{Fader, GraphicState, MatchClock, Program, SoundChoice, SoundProcessing, SourceState, Team};
 use ts_rs::TS;
 
 /// Life of a session (the states of the streaming design).
@@ -48,10 +48,16 @@ pub struct Snapshot {
     pub graphics: std::collections::BTreeMap<String, GraphicState>,
     /// Which sound.
     pub sound: SoundChoice,
+    /// How it is finished.
+    pub sound_processing: SoundProcessing,
     /// The programme's meter.
     pub meter: Meter,
     /// By slot.
     pub cameras: Vec<CameraView>,
+    /// Microphones without a picture: the commentator's, the director's.
+    pub microphones: Vec<MicrophoneView>,
+    /// Who came with the crew code and waits for the director.
+    pub joins: Vec<JoinRequest>,
     /// Where it goes.
     pub outputs: Vec<OutputView>,
     /// What is being recorded.
@@ -60,10 +66,14 @@ pub struct Snapshot {
     pub budget: BudgetView,
     /// This machine.
     pub health: Health,
+    /// What is shed because time is short.
+    pub load: Load,
     /// What needs attention, worst first.
     pub warnings: Vec<Warning>,
-    /// Watching now.
+    /// Watching now, by every way.
     pub viewers: u32,
+    /// Of these, by WebRTC.
+    pub viewers_whep: u32,
 }
 
 /// One camera.
@@ -75,8 +85,10 @@ pub struct CameraView {
     pub name: String,
     /// Its position, `center_ice` and so on, or empty.
     pub position: String,
-    /// How it comes in: `webrtc`.
+    /// How it comes in: `webrtc`, `rtsp`, `srt`, `rtmp`, `mjpeg`, `chunks`, `file`, `device`.
     pub protocol: String,
+    /// The way in, as it is supervised.
+    pub input: InputView,
     /// Its state.
     pub state: SourceState,
     /// On air.
@@ -99,8 +111,9 @@ pub struct CameraView {
     pub delay_ms: Option<Percentiles>,
     /// Pictures received since the session's start.
     pub frames: u64,
-    /// Pictures known to be lost.
-    pub lost: u64,
+    /// Pictures known to be lost since the session's start; none where nothing counts them: only WebRTC's way in does. What share of
+    /// the packets is lost before repair stands in `stats.loss`.
+    pub lost: Option<u64>,
     /// Times it came back.
     pub reconnects: u32,
     /// 0 to 1; none: not judged.
@@ -109,6 +122,71 @@ pub struct CameraView {
     pub level_dbfs: Option<f32>,
     /// Its fader.
     pub fader: Fader,
+    /// What is taken off its capture times, milliseconds.
+    pub trim_ms: i32,
+    /// Whether somebody or a sync set that.
+    pub trimmed: bool,
+    /// 0 is served first when time is short.
+    pub priority: u8,
+    /// What it has to do without for now: `none`, `keys_only`.
+    pub shed: String,
+    /// Whether it hears the director or the programme at the moment: `off`, `programme`, `director`.
+    pub hears: String,
+}
+
+/// How a source is reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct InputView {
+    /// `listening`, `connecting`, `connected`, `waiting`, `refused`, `off`.
+    pub state: String,
+    /// Where, without secrets; empty when it takes whoever comes.
+    pub address: String,
+    /// One sentence for a person; empty when all is well.
+    pub detail: String,
+    /// Until the next attempt, milliseconds.
+    pub retry_in_ms: Option<u32>,
+    /// Which decoder, by its element's name.
+    pub decoder: Option<String>,
+}
+
+/// A microphone without a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct MicrophoneView {
+    /// [`SlotId::COMMENTARY`] or [`SlotId::TALKBACK`].
+    pub slot: SlotId,
+    /// Who speaks.
+    pub name: String,
+    /// `webrtc` or `device`.
+    pub protocol: String,
+    /// Its state.
+    pub state: SourceState,
+    /// Peak over the last 100 ms, dBFS.
+    pub level_dbfs: Option<f32>,
+    /// Its fader.
+    pub fader: Fader,
+}
+
+/// Somebody with the crew code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct JoinRequest {
+    /// Names the request.
+    pub id: String,
+    /// What they called themselves.
+    pub name: String,
+    /// Six digits that their phone shows too.
+    pub digits: String,
+    /// When they asked, microseconds since 1970.
+    pub since: tl_base::Wall,
+}
+
+/// What is shed because time is short: the preview's rate first, then the decoding of cameras that are off air, then the
+/// programme's every other picture. Never sound, score or recordings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Load {
+    /// 0 when nothing is shed, up to 3.
+    pub level: u8,
+    /// What is shed, one phrase each.
+    pub shed: Vec<String>,
 }
 
 impl CameraView {
@@ -159,6 +237,16 @@ pub struct Meter {
     pub short_term_lufs: Option<f32>,
     /// Reduction by the limiter, dB.
     pub limiter_db: f32,
+    /// EBU R 128 momentary loudness, LUFS.
+    pub momentary_lufs: Option<f32>,
+    /// EBU R 128 integrated loudness since the start, LUFS.
+    pub integrated_lufs: Option<f32>,
+    /// Highest true peak since the start, dBTP.
+    pub true_peak_dbtp: Option<f32>,
+    /// Gain by which the level is led, dB.
+    pub ride_db: f32,
+    /// How far everything else steps back for the commentator now, dB.
+    pub duck_db: f32,
 }
 
 /// A destination of the settings, without its key.
@@ -166,7 +254,7 @@ pub struct Meter {
 pub struct Destination {
     /// Its name.
     pub name: String,
-    /// `rtmp`.
+    /// `rtmp` or `srt`.
     pub kind: String,
     /// Address without key.
     pub url: String,
@@ -177,7 +265,7 @@ pub struct Destination {
 pub struct OutputView {
     /// Its name.
     pub name: String,
-    /// `hls`, `rtmp`, `recording`.
+    /// `hls`, `whep`, `rtmp`, `srt`.
     pub kind: String,
     /// Address without key.
     pub url: String,
@@ -191,11 +279,17 @@ pub struct OutputView {
     pub reconnects: u32,
     /// Bits a second over the last seconds.
     pub bitrate_bps: Option<f64>,
+    /// Until the next attempt, milliseconds.
+    pub retry_in_ms: Option<u32>,
+    /// Pictures and sound that were left out because it was slow or away.
+    pub dropped: u64,
 }
 
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Recording {
+    /// Names it in commands: `cam1`, `programme`; of an earlier session with the session's id and `/` in front.
+    pub id: String,
     /// The camera; none: the programme.
     pub source: Option<SlotId>,
     /// `iso` or `programme`.
@@ -212,6 +306,14 @@ pub struct Recording {
     pub writing: bool,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Whether it may be called saved: `no` (not read back yet), `checking`, `repairing`, `saved`, `damaged`.
+    pub verified: String,
+    /// How far a check or repair is, 0 to 1.
+    pub progress: Option<f64>,
+    /// What is wrong with it; empty when nothing is.
+    pub problem: String,
+    /// Its tracks: `video h264`, `sound camera`, `sound programme`.
+    pub tracks: Vec<String>,
 }
 
 /// The delay that the show allows for pictures to arrive.
@@ -234,6 +336,16 @@ pub struct Health {
     pub disk_free_bytes: Option<u64>,
     /// Recording time left at the present rate, seconds.
     pub disk_left_s: Option<f64>,
+    /// Share of all cores in use by everything on this machine, 0 to 1.
+    pub machine_cpu: Option<f64>,
+    /// Memory that is still free, bytes.
+    pub memory_free_bytes: Option<u64>,
+    /// Received by this machine, bits a second.
+    pub network_in_bps: Option<f64>,
+    /// Sent by this machine, bits a second.
+    pub network_out_bps: Option<f64>,
+    /// Hottest sensor, degrees Celsius; none where there is none to read.
+    pub temperature_c: Option<f64>,
 }
 
 /// Something that needs attention.

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use tl_base::{EraId, MediaTime, SlotId, Wall};
-use tl_show::{Action, Fact, Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SourceState, Team, TransitionKind};
+use tl_show::{
+    AccessChange, Action, Fact, Fader, Graphic, GraphicState, Layout, MatchClock, Side, SoundChoice, SoundProcessing, SourceState, SyncKind, Team,
+    TransitionKind,
+};
 use tl_testkit::assert_golden_text;
 use tl_wire::{Command, Event, Outcome, Refusal, RefusalCode, SCHEMA_VERSION};
 
@@ -34,6 +37,21 @@ fn actions() -> Vec<Action> {
         Action::SetSound { sound: SoundChoice::Fixed { slot: ONE } },
         Action::SetFader { slot: ONE, gain_db: -6.0, muted: false, delay_ms: 40 },
         Action::NameCamera { slot: ONE, name: "Centre".into(), position: "center_ice".into() },
+        Action::SetTrim { slot: TWO, trim_ms: 180 },
+        Action::SyncSources { by: SyncKind::Clap, reference: Some(ONE) },
+        Action::SyncSources { by: SyncKind::Flash, reference: None },
+        Action::SetPriority { slot: TWO, priority: 3 },
+        Action::SetSoundProcessing { ducking_db: 12.0, riding: true },
+        Action::Talk { to: Some(ONE), on: true },
+        Action::SendText { to: None, text: "Two minutes".into() },
+        Action::Disconnect { slot: TWO },
+        Action::AdmitPhone { request: "r1".into(), slot: TWO },
+        Action::RefusePhone { request: "r1".into() },
+        Action::RevokeAccess { label: "camera 2".into() },
+        Action::RenewCrewCode {},
+        Action::VerifyRecording { id: "cam1".into() },
+        Action::RepairRecording { id: "cam1".into() },
+        Action::DeleteRecording { id: "20261121-101500-abcd/programme".into() },
         Action::Undo {},
         Action::Destination { name: "club".into(), on: true },
         Action::EndSession {},
@@ -48,6 +66,10 @@ fn actions() -> Vec<Action> {
             | Action::StartClock {}
             | Action::StopClock {} => {}
             Action::SetClock { .. } | Action::SetPeriod { .. } | Action::Graphic { .. } | Action::SetSound { .. } | Action::SetFader { .. } => {}
+            Action::SetTrim { .. } | Action::SyncSources { .. } | Action::SetPriority { .. } | Action::SetSoundProcessing { .. } | Action::Talk { .. } => {}
+            Action::SendText { .. } | Action::Disconnect { .. } | Action::AdmitPhone { .. } | Action::RefusePhone { .. } => {}
+            Action::RevokeAccess { .. } | Action::RenewCrewCode {} => {}
+            Action::VerifyRecording { .. } | Action::RepairRecording { .. } | Action::DeleteRecording { .. } => {}
             Action::NameCamera { .. } | Action::Undo {} | Action::Destination { .. } | Action::EndSession {} => {}
         }
     }
@@ -77,6 +99,16 @@ fn facts() -> Vec<Fact> {
         Fact::FaderSet { slot: TWO, fader: Fader { gain_db: 3.5, muted: true, delay_ms: 0 } },
         Fact::CameraNamed { slot: ONE, name: "Centre".into(), position: "center_ice".into() },
         Fact::SourceChanged { slot: ONE, from: SourceState::Live, to: SourceState::Stale, reason: "No picture for 500 ms.".into() },
+        Fact::TrimSet { slot: TWO, trim_ms: 180 },
+        Fact::PrioritySet { slot: TWO, priority: 3 },
+        Fact::SoundProcessingSet { processing: SoundProcessing { ducking_db: 12.0, riding: false } },
+        Fact::SourceSet { slot: TWO, protocol: "rtsp".into(), address: "rtsp://192.168.1.20/stream1".into() },
+        Fact::DestinationSet { name: "club".into(), kind: "srt".into(), address: "srt://example.org:9000".into() },
+        Fact::DestinationRemoved { name: "club".into() },
+        Fact::AccessChanged { what: AccessChange::Revoked, label: "camera 2".into(), role: "camera".into() },
+        Fact::LoadShed { level: 1, shed: vec!["preview pictures come half as often".into()], reason: "the processor is busy".into() },
+        Fact::EncoderChanged { encoder: "openh264enc".into(), reason: "x264enc stood still three times".into() },
+        Fact::SegmentMended { name: "v0/s123.m4s".into(), how: "remade".into(), reason: "a sample's size was wrong".into() },
         Fact::Undone { seq: 41 },
         Fact::DestinationChanged { name: "club".into(), state: "live".into(), reason: String::new() },
         Fact::RecordingChanged { file: "programme.mp4".into(), state: "started".into(), reason: String::new() },
@@ -87,6 +119,9 @@ fn facts() -> Vec<Fact> {
             Fact::EraOpened { .. } | Fact::CutMade { .. } | Fact::NextChosen { .. } | Fact::TransitionSet { .. } | Fact::LayoutSet { .. } => {}
             Fact::SlateSet { .. } | Fact::TeamSet { .. } | Fact::ClockSet { .. } | Fact::GraphicSet { .. } | Fact::SoundSet { .. } => {}
             Fact::FaderSet { .. } | Fact::CameraNamed { .. } | Fact::SourceChanged { .. } | Fact::Undone { .. } => {}
+            Fact::TrimSet { .. } | Fact::PrioritySet { .. } | Fact::SoundProcessingSet { .. } | Fact::SourceSet { .. } | Fact::DestinationSet { .. } => {}
+            Fact::DestinationRemoved { .. } | Fact::AccessChanged { .. } | Fact::LoadShed { .. } | Fact::EncoderChanged { .. } | Fact::SegmentMended { .. } => {
+            }
             Fact::DestinationChanged { .. } | Fact::RecordingChanged { .. } | Fact::SessionEnded {} => {}
         }
     }

@@ -24,6 +24,9 @@ pub struct LinksFile {
     pub script_token: String,
     /// Camera tokens by slot.
     pub camera_tokens: Vec<(SlotId, String)>,
+    /// What apps that speak SRT or RTMP are set to.
+    #[serde(default)]
+    pub apps: Vec<tl_studio::AppLink>,
     /// The session's folder.
     pub session_dir: std::path::PathBuf,
     /// Process id of the studio.
@@ -43,6 +46,7 @@ impl LinksFile {
             owner_token: links.owner_token,
             script_token: links.script_token,
             camera_tokens: links.camera_tokens,
+            apps: links.apps,
             session_dir: studio.session_dir().to_path_buf(),
             pid: std::process::id(),
         }

@@ -3,7 +3,9 @@
 //! Exit 0 when the job was done, 2 for bad usage or input, 1 when it failed; the last line on standard error says why.
 
 mod demo;
+mod devices;
 mod links;
+mod memory;
 mod output;
 mod probe;
 mod rehearse;
@@ -33,6 +35,8 @@ enum Command {
     Rehearse(rehearse::Args),
     /// What this machine can do
     Probe(probe::Args),
+    /// Cameras and microphones of this machine
+    Devices(devices::Args),
     /// Look after stored segments
     Store(store::Args),
 }
@@ -43,11 +47,13 @@ fn main() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     tl_base::log::init("warn,tl_studio=info");
+    memory::keep_together();
     let done = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Demo(args) => demo::main(&args),
         Command::Rehearse(args) => rehearse::main(&args),
         Command::Probe(args) => probe::main(&args),
+        Command::Devices(args) => devices::main(&args),
         Command::Store(args) => store::main(&args),
     };
     match done {

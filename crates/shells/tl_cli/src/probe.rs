@@ -25,6 +25,10 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
         let state = if encoder.works { "works" } else { "not here" };
         println!("Encoder     {:<12} {}{state}", encoder.name, if encoder.hardware { "hardware, " } else { "" });
     }
+    for decoder in &found.decoders {
+        let state = if decoder.works { "works" } else { "not here" };
+        println!("Decoder     {:<6} {:<14} {}{state}", decoder.codec, decoder.name, if decoder.hardware { "hardware, " } else { "" });
+    }
     println!("Network     {}", found.address.map_or_else(|| "none".to_owned(), |address| address.to_string()));
     for problem in &found.problems {
         println!("▲ {problem}");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use tl_base::Secret;
-use tl_rehearsal::{Faults, Options, PhoneTicket};
+use tl_base::{Protocol, Secret, SlotId};
+use tl_rehearsal::{Faults, Options, PhoneTicket, Way};
 
 use crate::links::LinksFile;
 use crate::usage::bad;
@@ -30,6 +30,9 @@ pub struct Args {
     /// Game, clocks, network and cuts follow from it
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// One protocol per phone, repeated when shorter: webrtc, rtsp, srt, rtmp, mjpeg, chunks, file
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', default_value = "webrtc")]
+    protocols: Vec<String>,
     /// Stop by itself after this many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
@@ -60,9 +63,13 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     let read = LinksFile::read(&args.links);
     let links =
         read.map_err(|error| bad(format!("the links file cannot be read ({error}); start `touchline run --links FILE` first: {}", args.links.display())))?;
+    let protocols = protocols(&args.protocols)?;
     let wanted = usize::from(args.cameras);
     let free = links.camera_tokens.iter().filter(|(slot, _)| slot.0 >= args.first);
-    let phones: Vec<PhoneTicket> = free.take(wanted).map(|(slot, token)| PhoneTicket { slot: *slot, token: Secret::new(token.clone()) }).collect();
+    let ticket = |((slot, token), protocol): (&(SlotId, String), &Protocol)| {
+        Ok(PhoneTicket { slot: *slot, token: Secret::new(token.clone()), way: way(*slot, *protocol, &links)? })
+    };
+    let phones = free.take(wanted).zip(protocols.iter().cycle()).map(ticket).collect::<anyhow::Result<Vec<_>>>()?;
     if phones.len() < wanted || wanted == 0 {
         return Err(bad(format!("the studio has {} camera positions from {} on; correct --cameras {wanted} or --first", phones.len(), args.first)));
     }
@@ -94,4 +101,42 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
         eprintln!("{} phones sent {frames} pictures in {:.1} s; the script cut {} times", summary.phones.len(), summary.seconds, summary.cuts);
     }
     Ok(())
+}
+
+/// The protocols that were asked for by their words.
+pub fn protocols(words: &[String]) -> anyhow::Result<Vec<Protocol>> {
+    let known = || Protocol::ALL.map(Protocol::as_str).join(", ");
+    let read = |word: &String| match Protocol::parse(word.trim()) {
+        Some(Protocol::Device) => Err(bad("--protocols: a device of this machine cannot be rehearsed; leave device out")),
+        Some(protocol) => Ok(protocol),
+        None => Err(bad(format!("--protocols: there is no protocol called '{word}'; choose from {}", known()))),
+    };
+    let protocols = words.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    if protocols.is_empty() { Err(bad(format!("--protocols names none; choose from {}", known()))) } else { Ok(protocols) }
+}
+
+/// What a phone of this protocol must know of the studio.
+fn way(slot: SlotId, protocol: Protocol, links: &LinksFile) -> anyhow::Result<Way> {
+    let app = links.apps.iter().find(|app| app.slot == slot.0);
+    let closed =
+        || bad(format!("this studio does not listen for {protocol} on camera {slot}; switch it on in the settings, or leave {protocol} out of --protocols"));
+    let director = || Secret::new(links.script_token.clone());
+    Ok(match protocol {
+        Protocol::Webrtc => Way::Webrtc,
+        Protocol::Srt => {
+            let app = app.ok_or_else(closed)?;
+            let address = app.srt.as_ref().ok_or_else(closed)?;
+            // The studio's own latency is the larger one and holds.
+            Way::Srt { url: Secret::new(format!("{address}?streamid={}&passphrase={}&latency=20", app.srt_stream_id, app.srt_passphrase)) }
+        }
+        Protocol::Rtmp => {
+            let app = app.ok_or_else(closed)?;
+            Way::Rtmp { url: Secret::new(format!("{}/{}", app.rtmp.as_ref().ok_or_else(closed)?, app.rtmp_key)) }
+        }
+        Protocol::Rtsp => Way::Rtsp { director: director() },
+        Protocol::Mjpeg => Way::Mjpeg { director: director() },
+        Protocol::Chunks => Way::Chunks,
+        Protocol::File => Way::File { owner: Secret::new(links.owner_token.clone()) },
+        Protocol::Device => return Err(bad("a device of this machine cannot be rehearsed; leave device out of --protocols")),
+    })
 }

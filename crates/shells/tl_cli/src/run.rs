@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tl_base::SlotId;
-use tl_studio::{Config, Destination, FileCamera, Studio};
+use tl_studio::{Config, Destination, Ending, Source, Studio};
 
 use crate::links::LinksFile;
 use crate::output::{duration, number};
@@ -44,6 +44,12 @@ pub struct Args {
     /// Send the programme here: @FILE that holds the address, or a plain one on this machine
     #[arg(long, value_name = "URL|@FILE")]
     rtmp: Vec<String>,
+    /// Send the programme here over SRT: @FILE that holds the address, or a plain one on this machine
+    #[arg(long, value_name = "URL|@FILE")]
+    srt: Vec<String>,
+    /// Take any free ports for apps (SRT, RTMP) instead of those of the settings
+    #[arg(long)]
+    any_ports: bool,
     /// Start a new session although the last one was not ended
     #[arg(long)]
     new: bool,
@@ -94,10 +100,19 @@ impl Args {
         if let Some(title) = &self.title {
             config.title.clone_from(title);
         }
-        for (index, text) in self.rtmp.iter().enumerate() {
-            config.destinations.push(Destination::from_argument(&format!("RTMP {}", index + 1), text).map_err(|error| bad(format!("--rtmp: {error}")))?);
-        }
+        let numbered = |flag: &'static str, kind: &'static str, texts: &[String]| {
+            let one = |(index, text): (usize, &String)| {
+                Destination::from_argument(&format!("{kind} {}", index + 1), text).map_err(|error| bad(format!("{flag}: {error}")))
+            };
+            texts.iter().enumerate().map(one).collect::<anyhow::Result<Vec<Destination>>>()
+        };
+        config.destinations.extend(numbered("--rtmp", "RTMP", &self.rtmp)?);
+        config.destinations.extend(numbered("--srt", "SRT", &self.srt)?);
         config.resume = !self.new;
+        if self.any_ports {
+            config.inputs.srt_port = 0;
+            config.inputs.rtmp_port = 0;
+        }
         config.software_gpu |= self.software_gpu;
         if !self.lean.is_empty() {
             make_lean(&mut config, &self.lean)?;
@@ -112,7 +127,7 @@ fn make_lean(config: &mut Config, clips: &[PathBuf]) -> anyhow::Result<()> {
             return Err(bad(format!("there is no such clip; check --lean: {}", path.display())));
         }
         let slot = SlotId(u16::try_from(index + 1)?);
-        config.files.push(FileCamera { slot, path: path.clone() });
+        config.sources.push(Source::file(slot, path.clone()));
     }
     config.resume = false;
     config.server = false;
@@ -120,6 +135,8 @@ fn make_lean(config: &mut Config, clips: &[PathBuf]) -> anyhow::Result<()> {
     config.live = false;
     config.graphics = false;
     config.recording.iso = false;
+    config.inputs.srt = false;
+    config.inputs.rtmp = false;
     Ok(())
 }
 
@@ -162,9 +179,12 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     if !quiet {
         eprintln!("Ending: closing the recordings");
     }
-    let problems = studio.stop_with(|done, total| {
-        if !quiet && total > 0 {
-            eprintln!("  {done} of {total} recordings are whole");
+    let mut told = String::new();
+    let problems = studio.stop_with(|ending| {
+        let text = ending_text(ending).filter(|text| !quiet && *text != told);
+        if let Some(text) = text {
+            eprintln!("  {text}");
+            told = text;
         }
     });
     if args.json {
@@ -173,11 +193,32 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(anyhow::anyhow!(problems.join("; "))) }
 }
 
+/// How far the end of a session is, in steps of a tenth of a recording; none when there is nothing to tell.
+fn ending_text(ending: Ending) -> Option<String> {
+    match ending {
+        Ending::Joined { total: 0, .. } | Ending::Checked { total: 0, .. } => None,
+        Ending::Joined { done, total } => Some(format!("{done} of {total} recordings are whole")),
+        Ending::Checked { done, total, share } if share < 0.1 => Some(format!("{done} of {total} recordings were read back")),
+        Ending::Checked { done, total, share } => {
+            Some(format!("{done} of {total} recordings were read back, {:.0} % of the next", (share * 10.0).floor() * 10.0))
+        }
+    }
+}
+
 /// Where people go, in the order in which a director needs it.
 pub fn links_text(links: &LinksFile) -> String {
     let mut text = format!("Control page   {}\nWatch page     {}\n", links.desk, links.watch);
     for (slot, page) in &links.phones {
         text.push_str(&format!("Phone {slot:<8} {page}\n"));
+    }
+    for app in &links.apps {
+        let slot = app.slot;
+        if let Some(url) = &app.srt {
+            text.push_str(&format!("SRT app {slot:<6} {url}  stream id {}  passphrase {}\n", app.srt_stream_id, app.srt_passphrase));
+        }
+        if let Some(url) = &app.rtmp {
+            text.push_str(&format!("RTMP app {slot:<5} {url}  stream key {}\n", app.rtmp_key));
+        }
     }
     text.push_str(&format!("Recordings     {}\n", links.session_dir.join("recordings").display()));
     text

@@ -1,4 +1,4 @@
-//! Jobs without a show: what this machine can do, and whether stored files are whole.
+//! Jobs without a show: what this machine can do and has, and whether stored files are whole.
 //!
 //! This room refuses to run a show, and to print: it returns what it found.
 //!
@@ -9,5 +9,6 @@
 //! println!("{} cores", found.cores);
 //! ```
 
+pub mod devices;
 pub mod fsck;
 pub mod probe;

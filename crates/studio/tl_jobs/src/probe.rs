@@ -17,6 +17,8 @@ pub struct Machine {
     pub gpu_problem: Option<String>,
     /// H.264 encoders, best first.
     pub encoders: Vec<Encoder>,
+    /// Decoders of every codec that a camera may send, best first within a codec.
+    pub decoders: Vec<Decoder>,
     /// Address under which phones on this network find this machine; none without a network.
     pub address: Option<IpAddr>,
     /// What will not work, and what to do, one sentence each.
@@ -45,6 +47,19 @@ pub struct Encoder {
     pub works: bool,
 }
 
+/// A decoder.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decoder {
+    /// `h264`, `h265`, `vp8`, `vp9`, `av1`, `mjpeg`.
+    pub codec: &'static str,
+    /// GStreamer element.
+    pub name: String,
+    /// Whether a chip does it.
+    pub hardware: bool,
+    /// Whether it decoded a picture.
+    pub works: bool,
+}
+
 /// Looks at everything that a programme needs. Takes about a second.
 pub fn machine() -> Machine {
     let mut problems = Vec::new();
@@ -69,6 +84,8 @@ pub fn machine() -> Machine {
             Vec::new()
         }
     };
+    let decoder = |found: tl_media::decode::DecoderInfo| Decoder { codec: found.codec.name(), name: found.name, hardware: found.hardware, works: found.works };
+    let decoders: Vec<Decoder> = tl_media::decode::decoders().into_iter().map(decoder).collect();
     if !encoders.iter().any(|encoder| encoder.works) {
         problems.push("No H.264 encoder works: install GStreamer's ugly plugins (x264) or openh264.".to_owned());
     }
@@ -77,7 +94,7 @@ pub fn machine() -> Machine {
         problems.push("This machine has no network address: phones can only join over a Wi-Fi or cable that both share.".to_owned());
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Machine { cores, gpu, gpu_problem, encoders, address, problems }
+    Machine { cores, gpu, gpu_problem, encoders, decoders, address, problems }
 }
 
 /// The address that this machine would speak from. No packet is sent: connecting a datagram socket only asks the routing table.

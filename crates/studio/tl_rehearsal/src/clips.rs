@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use serde_json::json;
-use tl_frame::{AccessUnit, Frame};
+use tl_base::Protocol;
+use tl_frame::{AccessUnit, Codec, Frame};
 use tl_media::file::ClipWriter;
 
 use crate::rink::{self, FRAMES, POSITIONS, Painter, Position, RATE, SIZE, Scout};
-use crate::{Error, sound};
+use crate::{Error, forms, sound};
 
 /// Rises when a clip of the same seed looks or sounds different.
 const LOOK: u32 = 1;
@@ -25,6 +26,8 @@ const VARIANT_FRAMES: u32 = 60;
 const MAX_CAMERAS: usize = POSITIONS.len();
 /// No Opus packet is longer (RFC 6716, section 3.4).
 const MAX_PACKET_BYTES: usize = 1_275 * 6;
+/// Samples of each channel in an Opus packet of the loop.
+const OPUS_SAMPLES: u32 = 960;
 
 /// What is to be drawn.
 #[derive(Clone, Debug)]
@@ -35,11 +38,13 @@ pub struct ClipOptions {
     pub cameras: usize,
     /// Where clips are kept; none: `touchline/rehearsal` in the user's cache folder.
     pub cache: Option<PathBuf>,
+    /// How the cameras will be sent, one each, repeated when shorter: some ways need another form of the clip, made beside it.
+    pub protocols: Vec<Protocol>,
 }
 
 impl Default for ClipOptions {
     fn default() -> Self {
-        Self { seed: 1, cameras: 4, cache: None }
+        Self { seed: 1, cameras: 4, cache: None, protocols: vec![Protocol::Webrtc] }
     }
 }
 
@@ -80,6 +85,22 @@ pub struct Clip {
     pub sound: PathBuf,
     /// What each picture truly shows, JSON lines.
     pub truth: PathBuf,
+    /// The loop's sound four times: raw AAC frames of 1,024 samples, each after its length in two bytes. Made where a protocol needs it.
+    pub aac: PathBuf,
+    /// The loop, a black and a frozen picture as JPEG, each after its length in four bytes. Made where a protocol needs it.
+    pub jpeg: PathBuf,
+    /// The loop with its sound in one MP4. Made where a protocol needs it.
+    pub film: PathBuf,
+}
+
+/// A loop of sound in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Sound {
+    pub(crate) codec: Codec,
+    /// Samples of each channel in a packet.
+    pub(crate) packet_samples: u32,
+    /// Whole rounds of the game's loop; empty: no sound.
+    pub(crate) packets: Vec<Bytes>,
 }
 
 /// A clip in memory, ready to be sent.
@@ -88,7 +109,7 @@ pub(crate) struct Loaded {
     pub(crate) video: Vec<AccessUnit>,
     pub(crate) black: Vec<AccessUnit>,
     pub(crate) frozen: Vec<AccessUnit>,
-    pub(crate) sound: Vec<Bytes>,
+    pub(crate) sound: Sound,
 }
 
 /// Draws and encodes what the cache lacks. `progress` is called from several threads.
@@ -104,8 +125,57 @@ pub fn clips(options: &ClipOptions, progress: &(dyn Fn(Progress) + Sync)) -> Res
     if !missing.is_empty() {
         make_all(options.seed, &missing, progress)?;
     }
+    let pairs = cameras.iter().cycle().zip(options.protocols.iter().cycle()).take(cameras.len().max(options.protocols.len()));
+    let mut forms: Vec<(&Clip, Form)> = Vec::new();
+    for (clip, form) in pairs.filter_map(|(clip, protocol)| Some((clip, Form::of(*protocol)?))) {
+        if !is_there(clip.form(form)) && !forms.iter().any(|(known, other)| known.camera == clip.camera && *other == form) {
+            forms.push((clip, form));
+        }
+    }
+    if !forms.is_empty() {
+        make_forms(options.seed, &forms, progress)?;
+    }
     progress(Progress { what: "rehearsal clips".into(), share: 1.0 });
     Ok(ClipSet { seed: options.seed, folder, cameras })
+}
+
+/// Another form of a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Aac,
+    Jpeg,
+    Film,
+}
+
+impl Form {
+    fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Webrtc | Protocol::Device => None,
+            Protocol::Rtsp | Protocol::Srt | Protocol::Rtmp | Protocol::Chunks => Some(Self::Aac),
+            Protocol::Mjpeg => Some(Self::Jpeg),
+            Protocol::File => Some(Self::Film),
+        }
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.len() > 0)
+}
+
+fn make_forms(seed: u64, forms: &[(&Clip, Form)], progress: &(dyn Fn(Progress) + Sync)) -> Result<(), Error> {
+    tl_media::init().map_err(Error::media("the media library"))?;
+    let done = AtomicUsize::new(0);
+    in_parallel(forms.len(), &|index| {
+        let Some((clip, form)) = forms.get(index) else { return Ok(()) };
+        match form {
+            Form::Aac => write_whole(&clip.aac, &forms::aac_loop(&sound::hall(seed, clip.camera))?)?,
+            Form::Jpeg => write_whole(&clip.jpeg, &forms::jpeg_loop(clip)?)?,
+            Form::Film => write_whole(&clip.film, &forms::film(clip)?)?,
+        }
+        let share = 0.99 * (done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / forms.len() as f64;
+        progress(Progress { what: format!("preparing camera {}", clip.camera), share });
+        Ok(())
+    })
 }
 
 fn cache_folder() -> Option<PathBuf> {
@@ -114,26 +184,34 @@ fn cache_folder() -> Option<PathBuf> {
     Some(base.join("touchline").join("rehearsal"))
 }
 
-/// Two or more workers take one camera after the other.
 fn make_all(seed: u64, missing: &[&Clip], progress: &(dyn Fn(Progress) + Sync)) -> Result<(), Error> {
     tl_media::init().map_err(Error::media("the media library"))?;
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(missing.len());
-    let next = AtomicUsize::new(0);
     let drawn = AtomicU64::new(0);
     let total = missing.len() as u64 * u64::from(FRAMES);
-    let problem: Mutex<Option<Error>> = Mutex::new(None);
     let tick = |camera: u8| {
         let done = drawn.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(15) {
             progress(Progress { what: format!("drawing camera {camera}"), share: 0.99 * done as f64 / total as f64 });
         }
     };
+    in_parallel(missing.len(), &|index| missing.get(index).map_or(Ok(()), |clip| clip.make(seed, &|| tick(clip.camera))))
+}
+
+/// Two or more workers take one job after the other; the first failure ends all.
+fn in_parallel(jobs: usize, work_on: &(dyn Fn(usize) -> Result<(), Error> + Sync)) -> Result<(), Error> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(jobs);
+    let next = AtomicUsize::new(0);
+    let problem: Mutex<Option<Error>> = Mutex::new(None);
     let work = || {
-        while let Some(clip) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = clip.make(seed, &|| tick(clip.camera)) {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= jobs {
+                return;
+            }
+            if let Err(error) = work_on(index) {
                 let mut problem = problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 problem.get_or_insert(error);
-                next.store(missing.len(), Ordering::Relaxed);
+                next.store(jobs, Ordering::Relaxed);
             }
         }
     };
@@ -152,11 +230,30 @@ fn make_all(seed: u64, missing: &[&Clip], progress: &(dyn Fn(Progress) + Sync)) 
 impl Clip {
     fn new(folder: &Path, camera: u8, position: Position) -> Self {
         let file = |ending: &str| folder.join(format!("cam{camera}{ending}"));
-        Self { camera, position, video: file(".mp4"), black: file("-black.mp4"), frozen: file("-frozen.mp4"), sound: file(".opus"), truth: file(".jsonl") }
+        Self {
+            camera,
+            position,
+            video: file(".mp4"),
+            black: file("-black.mp4"),
+            frozen: file("-frozen.mp4"),
+            sound: file(".opus"),
+            truth: file(".jsonl"),
+            aac: file(".aac"),
+            jpeg: file(".jpegs"),
+            film: file("-film.mp4"),
+        }
     }
 
     fn is_whole(&self) -> bool {
-        [&self.video, &self.black, &self.frozen, &self.sound, &self.truth].into_iter().all(|path| path.metadata().is_ok_and(|found| found.len() > 0))
+        [&self.video, &self.black, &self.frozen, &self.sound, &self.truth].into_iter().all(|path| is_there(path))
+    }
+
+    fn form(&self, form: Form) -> &Path {
+        match form {
+            Form::Aac => &self.aac,
+            Form::Jpeg => &self.jpeg,
+            Form::Film => &self.film,
+        }
     }
 
     fn make(&self, seed: u64, tick: &dyn Fn()) -> Result<(), Error> {
@@ -174,10 +271,19 @@ impl Clip {
         write_whole(&self.truth, &truth_lines(seed, self.camera))
     }
 
-    /// Reads everything into memory.
-    pub(crate) fn load(&self) -> Result<Loaded, Error> {
+    /// Reads what a protocol sends into memory; nothing where the studio reads for itself.
+    pub(crate) fn load(&self, protocol: Protocol) -> Result<Option<Loaded>, Error> {
+        let opus = || Ok(Sound { codec: Codec::Opus, packet_samples: OPUS_SAMPLES, packets: read_packets(&self.sound)? });
+        let sound = match protocol {
+            Protocol::Webrtc => opus()?,
+            Protocol::Rtsp | Protocol::Srt | Protocol::Rtmp | Protocol::Chunks => {
+                Sound { codec: Codec::Aac, packet_samples: forms::AAC_SAMPLES, packets: read_packets(&self.aac)? }
+            }
+            Protocol::Mjpeg => return forms::read_jpegs(&self.jpeg).map(Some),
+            Protocol::File | Protocol::Device => return Ok(None),
+        };
         let read = |path: &Path| tl_media::file::read_access_units(path).map_err(Error::media("a clip cannot be read"));
-        Ok(Loaded { video: read(&self.video)?, black: read(&self.black)?, frozen: read(&self.frozen)?, sound: read_packets(&self.sound)? })
+        Ok(Some(Loaded { video: read(&self.video)?, black: read(&self.black)?, frozen: read(&self.frozen)?, sound }))
     }
 }
 
@@ -206,7 +312,8 @@ fn opus_loop(samples: &[f32]) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-fn read_packets(path: &Path) -> Result<Vec<Bytes>, Error> {
+/// Packets of sound, each after its length in two bytes.
+pub(crate) fn read_packets(path: &Path) -> Result<Vec<Bytes>, Error> {
     let bytes = Bytes::from(std::fs::read(path).map_err(Error::file("cannot read the sound", path))?);
     let mut packets = Vec::new();
     let mut at = 0;
@@ -214,7 +321,7 @@ fn read_packets(path: &Path) -> Result<Vec<Bytes>, Error> {
         let length = usize::from(u16::from_be_bytes([high, low]));
         let end = at + 2 + length;
         if length == 0 || length > MAX_PACKET_BYTES || end > bytes.len() {
-            return Err(Error::Unreadable { path: path.into(), problem: format!("no Opus packet at byte {at}; delete the file to have it made again") });
+            return Err(Error::Unreadable { path: path.into(), problem: format!("no packet of sound at byte {at}; delete the file to have it made again") });
         }
         packets.push(bytes.slice(at + 2..end));
         at = end;

@@ -1,8 +1,8 @@
 //! A synthetic rink with known truth, and virtual phones that join over the real protocols.
 //!
 //! [`rink`] draws a hockey game from a seed as each camera sees it; [`clips()`] encodes it once and caches it; [`rehearse`] lets
-//! phones with clocks of their own send the clips over WHIP and WebRTC while a scripted director cuts, and writes down when each
-//! picture was really captured; [`measure`] reads the pictures' time codes back out of the recordings and joins them with that truth.
+//! phones, apps and cameras with clocks of their own send the clips, each over its protocol ([`Way`]), while a scripted director cuts
+//! and has the clocks set by a clap, and writes down when each picture was really captured; [`measure`] reads the pictures' time codes back out of the recordings and joins them with that truth.
 //!
 //! This room refuses to be known by the studio: no path there can tell a virtual phone from a real one.
 //!
@@ -17,6 +17,7 @@
 
 mod clips;
 mod error;
+mod forms;
 mod measure;
 mod phones;
 mod rehearse;
@@ -33,9 +34,9 @@ pub use clips::{Clip, ClipOptions, ClipSet, Progress, clips};
 pub use error::Error;
 pub use measure::{Input, measure};
 pub use phones::{Fault, FaultKind, Faults};
-pub use rehearse::{Options, PhoneSummary, PhoneTicket, Summary, rehearse};
+pub use rehearse::{Options, PhoneSummary, PhoneTicket, Summary, Way, rehearse};
 pub use report::{
-    CameraReport, CutReport, DirectorReport, LatencyReport, LipSyncReport, OutputReport, ProcessResources, ProgramReport, RecordingReport, Report,
-    ResourceReport, Spread, Tail,
+    CameraReport, CutReport, DirectorReport, LatencyReport, LipSyncReport, OutputReport, ProcessResources, ProgramReport, ProtocolReport, RecordingReport,
+    Report, ResourceReport, SoundReport, Spread, Tail,
 };
 pub use seed::Seed;

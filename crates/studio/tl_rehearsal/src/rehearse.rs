@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tl_base::{Secret, SlotId};
+use tl_base::{Protocol, Secret, SlotId};
 
 use crate::phones::{self, Faults};
 use crate::report::ProcessResources;
-use crate::script::{self, Script};
+use crate::script::{self, Claps, Script};
 use crate::signalling::Door;
 use crate::{ClipOptions, Error, Progress, clips, truth};
 
@@ -19,12 +19,67 @@ use crate::{ClipOptions, Error, Progress, clips, truth};
 const GATHERING: Duration = Duration::from_secs(20);
 
 /// One phone's ticket.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct PhoneTicket {
     /// Where it joins.
     pub slot: SlotId,
     /// The right to.
     pub token: Secret,
+    /// How.
+    pub way: Way,
+}
+
+/// How a phone comes in, and what it must know for that.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// A phone's page.
+    Webrtc,
+    /// An app that calls the slot's own port.
+    Srt {
+        /// `srt://HOST:PORT?streamid=…&passphrase=…`.
+        url: Secret,
+    },
+    /// An app that publishes.
+    Rtmp {
+        /// `rtmp://HOST:PORT/APP/KEY`.
+        url: Secret,
+    },
+    /// A camera that the studio pulls from.
+    Rtsp {
+        /// The right to tell the studio where it is.
+        director: Secret,
+    },
+    /// A camera of JPEG images that the studio pulls from.
+    Mjpeg {
+        /// The right to tell the studio where it is.
+        director: Secret,
+    },
+    /// A phone's page that uploads recorded pieces.
+    Chunks,
+    /// A film on the studio's own disk.
+    File {
+        /// The right to have this machine's files played.
+        owner: Secret,
+    },
+}
+
+impl Way {
+    /// Its protocol.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Webrtc => Protocol::Webrtc,
+            Self::Srt { .. } => Protocol::Srt,
+            Self::Rtmp { .. } => Protocol::Rtmp,
+            Self::Rtsp { .. } => Protocol::Rtsp,
+            Self::Mjpeg { .. } => Protocol::Mjpeg,
+            Self::Chunks => Protocol::Chunks,
+            Self::File { .. } => Protocol::File,
+        }
+    }
+}
+
+fn webrtc() -> Protocol {
+    Protocol::Webrtc
 }
 
 /// What a rehearsal needs to know.
@@ -59,12 +114,18 @@ pub struct PhoneSummary {
     pub slot: SlotId,
     /// The camera in its time code.
     pub camera: u8,
+    /// How it came in.
+    #[serde(default = "webrtc")]
+    pub protocol: Protocol,
     /// Where it stood.
     pub position: String,
     /// Its clock minus the true one at the start, milliseconds.
     pub offset_ms: f64,
     /// Parts per million that its clock runs fast.
     pub drift_ppm: f64,
+    /// What its encoder hid before anything left, milliseconds.
+    #[serde(default)]
+    pub hidden_ms: f64,
     /// Pictures it sent.
     pub frames: u64,
     /// Times it connected.
@@ -86,6 +147,9 @@ pub struct Summary {
     pub cuts: u64,
     /// Commands of the script that it refused.
     pub refused: u64,
+    /// Whether the clocks of all cameras that need it were set by a clap; none: no camera needed it, or nobody directed.
+    #[serde(default)]
+    pub synced: Option<bool>,
     /// What this process used.
     pub resources: ProcessResources,
 }
@@ -95,7 +159,9 @@ pub fn rehearse(options: Options, stop: Arc<AtomicBool>, progress: &(dyn Fn(Prog
     let door = Door::new(&options.studio, &options.certificate_pem)?;
     let count = options.phones.len();
     // More phones than positions share clips.
-    let set = clips(&ClipOptions { seed: options.seed, cameras: count.clamp(1, crate::rink::POSITIONS.len()), cache: options.cache.clone() }, progress)?;
+    let cameras = count.clamp(1, crate::rink::POSITIONS.len());
+    let protocols = options.phones.iter().map(|phone| phone.way.protocol()).collect();
+    let set = clips(&ClipOptions { seed: options.seed, cameras, cache: options.cache.clone(), protocols }, progress)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Error::Stopped);
     }
@@ -125,13 +191,22 @@ pub fn rehearse(options: Options, stop: Arc<AtomicBool>, progress: &(dyn Fn(Prog
         None => script::Done::default(),
     };
     let phones = fleet.stop()?;
-    Ok(Summary { seed: options.seed, seconds: start.elapsed().as_secs_f64(), phones, cuts: done.cuts, refused: done.refused, resources: own_resources() })
+    Ok(Summary {
+        seed: options.seed,
+        seconds: start.elapsed().as_secs_f64(),
+        phones,
+        cuts: done.cuts,
+        refused: done.refused,
+        synced: done.synced,
+        resources: own_resources(),
+    })
 }
 
 fn direct(options: &Options, door: Door, token: Secret, stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<script::Done>, Error> {
     let slots: Vec<SlotId> = options.phones.iter().map(|phone| phone.slot).collect();
     let script = Script::new(options.seed, &slots);
-    let play = move || script::play(script, &door, &token, &stop);
+    let needy = options.phones.iter().filter(|phone| script::needs_sync(phone.way.protocol())).map(|phone| phone.slot).collect();
+    let play = move || script::play(script, Claps::new(needy), &door, &token, &stop);
     std::thread::Builder::new().name("script".into()).spawn(play).map_err(|error| Error::Thread { name: "script", message: error.to_string() })
 }
 

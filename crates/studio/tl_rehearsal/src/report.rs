@@ -47,14 +47,21 @@ pub struct Report {
     pub program: ProgramReport,
     /// Delays.
     pub latency_ms: LatencyReport,
-    /// |estimated - true capture time| over all pictures of locked cameras.
+    /// |estimated - true capture time| over all pictures of locked cameras; those of a camera that is known by arrivals alone count
+    /// from its first trim or sync on.
     pub skew_ms: Option<Spread>,
     /// Distance of each camera's chosen picture from the on-air camera's.
     pub pair_skew_ms: Option<Spread>,
     /// Sound against picture, by the rehearsal's claps.
     pub lip_sync_ms: Option<LipSyncReport>,
+    /// The programme's loudness.
+    #[serde(default)]
+    pub sound: SoundReport,
     /// By slot.
     pub cameras: Vec<CameraReport>,
+    /// The same figures over all cameras of one way in, by its name.
+    #[serde(default)]
+    pub protocols: Vec<ProtocolReport>,
     /// What was on air when.
     pub cuts: Vec<CutReport>,
     /// How well it was directed.
@@ -97,6 +104,15 @@ pub struct LatencyReport {
     pub program_to_viewer: Option<Tail>,
 }
 
+/// The programme's loudness from its first picture on, as EBU R 128 counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SoundReport {
+    /// LUFS, gated.
+    pub integrated_lufs: Option<f64>,
+    /// Largest true peak, dBTP.
+    pub true_peak_dbtp: Option<f64>,
+}
+
 /// Sound minus picture at claps, milliseconds; positive: sound is late.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LipSyncReport {
@@ -133,8 +149,43 @@ pub struct CameraReport {
     pub uncertainty_ms: Option<f64>,
     /// Times it came back.
     pub reconnects: Option<u64>,
+    /// What is taken off its capture times, milliseconds.
+    #[serde(default)]
+    pub trim_ms: Option<i32>,
+    /// Whether its clock was set by a sync or by hand; none where it tells itself.
+    #[serde(default)]
+    pub synced: Option<bool>,
     /// Its share of `skew_ms`.
     pub skew_ms: Option<Spread>,
+    /// From its light to the encoded programme picture, while it is on air.
+    #[serde(default)]
+    pub latency_ms: Option<Tail>,
+    /// Its share of `lip_sync_ms`.
+    #[serde(default)]
+    pub lip_sync_ms: Option<LipSyncReport>,
+}
+
+/// All cameras of one way in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProtocolReport {
+    /// `webrtc`, `srt` and so on.
+    pub protocol: String,
+    /// Their slots.
+    pub cameras: Vec<u16>,
+    /// Pictures received.
+    pub frames: Option<u64>,
+    /// Pictures lost.
+    pub lost: Option<u64>,
+    /// Times they came back.
+    pub reconnects: Option<u64>,
+    /// Their share of `skew_ms`.
+    pub skew_ms: Option<Spread>,
+    /// From their light to the encoded programme picture, while on air.
+    pub latency_ms: Option<Tail>,
+    /// Their share of `lip_sync_ms`.
+    pub lip_sync_ms: Option<LipSyncReport>,
+    /// Whether all their clocks were set by a sync or by hand; none where they tell themselves.
+    pub synced: Option<bool>,
 }
 
 /// One change of the picture on air.

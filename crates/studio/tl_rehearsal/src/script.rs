@@ -5,14 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tl_base::{Secret, SlotId, Wall};
-use tl_show::{Action, Graphic, Side, TransitionKind};
+use serde_json::Value;
+use tl_base::{Protocol, Secret, SlotId, Wall};
+use tl_show::{Action, Graphic, Side, SyncKind, TransitionKind};
 
 use crate::Seed;
 use crate::signalling::{Door, Refusal};
 
 /// The script looks at its stop flag at least this often.
 const STEP: Duration = Duration::from_millis(50);
+
+/// A clap must have been heard by every camera before clocks are set by it: one comes every five seconds.
+const FIRST_SYNC: Duration = Duration::from_secs(6);
+/// What was not clear is tried again after this long, with another clap.
+const SYNC_AGAIN: Duration = Duration::from_millis(2_500);
 
 /// What the script did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +29,57 @@ pub(crate) struct Done {
     pub(crate) refused: u64,
     /// Commands that it could not be asked.
     pub(crate) unreachable: u64,
+    /// Whether all clocks that need it were set; none where none does.
+    pub(crate) synced: Option<bool>,
+}
+
+/// Whether a director has to set this source's clock by a clap: it has sound, and no clock that the studio can ask or be told.
+pub(crate) fn needs_sync(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Srt | Protocol::Rtmp)
+}
+
+/// The director's way to set the clocks: have everybody hear a clap, say so, and look whether it took.
+pub(crate) struct Claps {
+    needy: Vec<SlotId>,
+    next: Duration,
+    tries: u32,
+    done: bool,
+}
+
+impl Claps {
+    pub(crate) fn new(needy: Vec<SlotId>) -> Self {
+        Self { done: needy.is_empty(), needy, next: FIRST_SYNC, tries: 0 }
+    }
+
+    fn outcome(&self) -> Option<bool> {
+        (!self.needy.is_empty()).then_some(self.done)
+    }
+
+    fn step(&mut self, elapsed: Duration, run: i64, door: &Door, token: &Secret) {
+        if self.done || elapsed < self.next {
+            return;
+        }
+        self.next = elapsed + SYNC_AGAIN;
+        let id = format!("sync-{run:x}-{}", self.tries);
+        self.tries += 1;
+        // A camera without sound makes the studio say no although the others' clocks are set: what it shows is what counts.
+        if let Err(refusal) = door.command(token, &id, &Action::SyncSources { by: SyncKind::Clap, reference: None }) {
+            tracing::debug!(%refusal, "not every clock was set");
+        }
+        match door.snapshot(token) {
+            Ok(snapshot) => self.done = self.needy.iter().all(|slot| is_trimmed(&snapshot, *slot)),
+            Err(refusal) => tracing::debug!(%refusal, "the studio shows nothing"),
+        }
+        if self.done {
+            tracing::info!(tries = self.tries, "clocks are set by a clap");
+        }
+    }
+}
+
+fn is_trimmed(snapshot: &Value, slot: SlotId) -> bool {
+    let cameras = snapshot.get("cameras").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let of_slot = |camera: &&Value| camera.get("slot").and_then(Value::as_u64) == Some(u64::from(slot.0));
+    cameras.iter().find(of_slot).and_then(|camera| camera.get("trimmed")?.as_bool()).unwrap_or(false)
 }
 
 /// One line of the script.
@@ -121,20 +178,21 @@ impl Iterator for Script {
 }
 
 /// Plays the script until told to stop. Each command goes out under an id of its own, so that a repeated one acts once.
-pub(crate) fn play(script: Script, door: &Door, token: &Secret, stop: &Arc<AtomicBool>) -> Done {
+pub(crate) fn play(script: Script, mut sync: Claps, door: &Door, token: &Secret, stop: &Arc<AtomicBool>) -> Done {
     let start = Instant::now();
     let run = Wall::now().0;
     let mut done = Done::default();
     for (line, cue) in script.enumerate() {
         while start.elapsed() < cue.at {
             if stop.load(Ordering::Relaxed) {
-                return done;
+                return Done { synced: sync.outcome(), ..done };
             }
+            sync.step(start.elapsed(), run, door, token);
             std::thread::sleep(STEP.min(cue.at.saturating_sub(start.elapsed())));
         }
         for (number, action) in cue.actions.iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
-                return done;
+                return Done { synced: sync.outcome(), ..done };
             }
             match door.command(token, &format!("script-{run:x}-{line}-{number}"), action) {
                 Ok(_) => done.cuts += u64::from(matches!(action, Action::Cut { .. } | Action::Mix { .. } | Action::Take {})),
@@ -149,7 +207,7 @@ pub(crate) fn play(script: Script, door: &Door, token: &Secret, stop: &Arc<Atomi
             }
         }
     }
-    done
+    Done { synced: sync.outcome(), ..done }
 }
 
 #[cfg(test)]
@@ -175,6 +233,15 @@ mod tests {
             .collect();
         assert_eq!(targets.len(), 60);
         assert!(targets.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn clocks_that_cannot_be_asked_are_set_and_looked_at() {
+        let needy: Vec<Protocol> = Protocol::ALL.into_iter().filter(|protocol| needs_sync(*protocol)).collect();
+        assert_eq!(needy, [Protocol::Srt, Protocol::Rtmp]);
+        let snapshot = serde_json::json!({"cameras": [{"slot": 1, "trimmed": false}, {"slot": 2, "trimmed": true}]});
+        assert_eq!([1, 2, 3].map(|slot| is_trimmed(&snapshot, SlotId(slot))), [false, true, false]);
+        assert_eq!((Claps::new(Vec::new()).outcome(), Claps::new(vec![SlotId(1)]).outcome()), (None, Some(false)));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::Error;
 
 /// The longest answer read.
 const MAX_ANSWER_BYTES: u64 = 64 * 1_024;
+/// The longest snapshot read.
+const MAX_SNAPSHOT_BYTES: u64 = 4 << 20;
 /// Connecting and answering together may take this long.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub(crate) struct Door {
     agent: Agent,
+    /// For many requests one after the other: its connection stays.
+    keeping: Agent,
     base: String,
 }
 
@@ -70,8 +74,11 @@ impl Door {
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         // Connections are not kept: the studio may be restarted between two requests.
-        let config = Agent::config_builder().tls_config(tls).http_status_as_error(false).timeout_global(Some(PATIENCE)).max_idle_connections(0).build();
-        Ok(Self { agent: config.into(), base: base.trim_end_matches('/').to_owned() })
+        let agent = |idle: usize| -> Agent {
+            let config = Agent::config_builder().tls_config(tls.clone()).http_status_as_error(false).timeout_global(Some(PATIENCE));
+            config.max_idle_connections(idle).max_idle_connections_per_host(idle).build().into()
+        };
+        Ok(Self { agent: agent(0), keeping: agent(1), base: base.trim_end_matches('/').to_owned() })
     }
 
     /// Offers a phone's pictures to a slot.
@@ -104,15 +111,67 @@ impl Door {
     pub(crate) fn command(&self, token: &Secret, id: &str, action: &Action) -> Result<Value, Refusal> {
         let body = json!({"id": id, "command": action}).to_string();
         let request = self.agent.post(format!("{}/api/v1/sessions/current/commands", self.base));
-        let request = request.header("Authorization", format!("Bearer {}", token.expose())).content_type("application/json");
-        let mut answer = request.send(body.as_str()).map_err(unreachable)?;
-        let status = answer.status();
-        let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(unreachable)?;
-        if !status.is_success() {
-            return Err(Refusal::Status(status.as_u16(), first_words(&text)));
-        }
-        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+        let request = request.header("Authorization", bearer(token)).content_type("application/json");
+        read(request.send(body.as_str()), MAX_ANSWER_BYTES)
     }
+
+    /// What the studio shows of itself.
+    pub(crate) fn snapshot(&self, token: &Secret) -> Result<Value, Refusal> {
+        let request = self.agent.get(format!("{}/api/v1/sessions/current/snapshot", self.base)).header("Authorization", bearer(token));
+        read(request.call(), MAX_SNAPSHOT_BYTES)
+    }
+
+    /// Tells the studio where a camera's pictures come from.
+    pub(crate) fn set_source(&self, slot: SlotId, token: &Secret, setup: &Value) -> Result<(), Refusal> {
+        let request = self.agent.put(self.source(slot)).header("Authorization", bearer(token)).content_type("application/json");
+        read(request.send(setup.to_string().as_str()), MAX_ANSWER_BYTES).map(drop)
+    }
+
+    /// The camera takes whoever comes again.
+    pub(crate) fn clear_source(&self, slot: SlotId, token: &Secret) -> Result<(), Refusal> {
+        read(self.agent.delete(self.source(slot)).header("Authorization", bearer(token)).call(), MAX_ANSWER_BYTES).map(drop)
+    }
+
+    fn source(&self, slot: SlotId) -> String {
+        format!("{}/api/v1/sessions/current/cameras/{slot}/source", self.base)
+    }
+
+    /// What the studio's clock shows, milliseconds.
+    pub(crate) fn studio_ms(&self, token: &Secret) -> Result<f64, Refusal> {
+        let answer = read(self.keeping.get(format!("{}/api/v1/clock", self.base)).header("Authorization", bearer(token)).call(), MAX_ANSWER_BYTES)?;
+        let micros = answer.get("clock_us").and_then(Value::as_f64);
+        micros.map(|micros| micros / 1e3).ok_or_else(|| Refusal::Unreachable("no time in the answer".into()))
+    }
+
+    /// Uploads a recorded piece; `words` say what it is.
+    pub(crate) fn upload(&self, slot: SlotId, token: &Secret, words: &str, mime: &str, data: &[u8]) -> Result<(), Refusal> {
+        let request = self.keeping.post(format!("{}?{words}", self.chunks(slot))).header("Authorization", bearer(token)).content_type(mime);
+        read(request.send(data), MAX_ANSWER_BYTES).map(drop)
+    }
+
+    /// Ends an upload.
+    pub(crate) fn end_upload(&self, slot: SlotId, token: &Secret) -> Result<(), Refusal> {
+        read(self.agent.delete(self.chunks(slot)).header("Authorization", bearer(token)).call(), MAX_ANSWER_BYTES).map(drop)
+    }
+
+    fn chunks(&self, slot: SlotId) -> String {
+        format!("{}/api/v1/sessions/current/cameras/{slot}/chunks", self.base)
+    }
+}
+
+fn bearer(token: &Secret) -> String {
+    format!("Bearer {}", token.expose())
+}
+
+/// What was answered; null where that is no JSON.
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, limit: u64) -> Result<Value, Refusal> {
+    let mut answer = answer.map_err(unreachable)?;
+    let status = answer.status();
+    let text = answer.body_mut().with_config().limit(limit).read_to_string().map_err(unreachable)?;
+    if !status.is_success() {
+        return Err(Refusal::Status(status.as_u16(), first_words(&text)));
+    }
+    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
 fn unreachable(error: ureq::Error) -> Refusal {

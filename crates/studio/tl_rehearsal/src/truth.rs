@@ -26,6 +26,9 @@ pub struct Record {
     pub wall_us: Wall,
     /// Counts this phone's pictures.
     pub seq: u64,
+    /// When the click that belongs to this picture's flash was truly captured; none for pictures without a flash, and without sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_us: Option<Wall>,
 }
 
 /// Writes records, buffered.
@@ -107,6 +110,11 @@ impl Truth {
         slots
     }
 
+    /// Whether a slot sent anything.
+    pub fn has(&self, slot: SlotId) -> bool {
+        self.by_slot.contains_key(&slot)
+    }
+
     /// When picture `frame` of a slot was captured, the time nearest to `wall`.
     pub fn captured(&self, slot: SlotId, frame: u16, wall: Wall) -> Option<Wall> {
         let moments = self.by_frame.get(&(slot, frame))?;
@@ -138,7 +146,7 @@ mod tests {
     use super::*;
 
     fn record(slot: u16, frame: u16, wall_us: i64) -> Record {
-        Record { camera: slot as u8, slot: SlotId(slot), frame: Some(frame), wall_us: Wall(wall_us), seq: 0 }
+        Record { camera: slot as u8, slot: SlotId(slot), frame: Some(frame), wall_us: Wall(wall_us), seq: 0, click_us: None }
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn figures_come_out_of_the_files() {
     let mut truth = Writer::create(&file("truth.jsonl")).expect("truth");
     for n in 0..FRAMES {
         let wall_us = Wall(ANCHOR_US + 2_000_000 + period_us(n) - 6_000);
-        truth.write(&Record { camera: 1, slot: SlotId(1), frame: Some(50 + n as u16), wall_us, seq: u64::from(n) }).expect("written");
+        truth.write(&Record { camera: 1, slot: SlotId(1), frame: Some(50 + n as u16), wall_us, seq: u64::from(n), click_us: None }).expect("written");
     }
     truth.flush().expect("flushed");
     let ticks: String = (0..FRAMES)

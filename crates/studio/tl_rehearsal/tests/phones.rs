@@ -1,6 +1,7 @@
 //! Virtual phones against a real receiving side: HTTPS signalling, WebRTC over loopback, decoded pictures.
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+#[expect(dead_code, reason = "each file of tests needs its own part of it")]
 mod studio;
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use studio::Studio;
 use tl_base::{Secret, SlotId};
 use tl_rehearsal::truth::Truth;
-use tl_rehearsal::{Fault, FaultKind, Faults, Options, PhoneTicket, Summary, rehearse};
+use tl_rehearsal::{Fault, FaultKind, Faults, Options, PhoneTicket, Summary, Way, rehearse};
 
 /// Clips are kept between runs of the tests.
 fn cache() -> PathBuf {
@@ -22,7 +23,7 @@ fn options(studio: &Studio, phones: u16, faults: Vec<Fault>, truth: PathBuf) -> 
     Options {
         studio: studio.address(),
         certificate_pem: studio.certificate_pem.clone(),
-        phones: (1..=phones).map(|slot| PhoneTicket { slot: SlotId(slot), token: Secret::new(format!("token-{slot}")) }).collect(),
+        phones: (1..=phones).map(|slot| PhoneTicket { slot: SlotId(slot), token: Secret::new(format!("token-{slot}")), way: Way::Webrtc }).collect(),
         director: Some(Secret::new("director")),
         seed: 1,
         seconds: None,

@@ -2,9 +2,16 @@
 
 use std::path::PathBuf;
 
-use tl_base::{MediaClock, MediaTime};
+use tl_base::{MediaClock, MediaTime, RateMeter};
 use tl_store::space::{self, Level};
 use tl_wire::Health;
+
+mod machine;
+
+/// Network figures are told over this time.
+const NETWORK_OVER: MediaTime = MediaTime::from_secs(6);
+/// The machine's load is told over this time.
+const MACHINE_OVER: MediaTime = MediaTime::from_millis(450);
 
 /// Reads the machine once in a while.
 pub struct HealthProbe {
@@ -12,6 +19,10 @@ pub struct HealthProbe {
     dir: PathBuf,
     read: MediaTime,
     cpu_before: Option<f64>,
+    machine_before: Option<machine::Cpu>,
+    machine_read: MediaTime,
+    received: (Option<u64>, RateMeter),
+    sent: (Option<u64>, RateMeter),
     health: Health,
     bytes_before: Option<(MediaTime, u64)>,
     bytes_per_second: Option<f64>,
@@ -28,6 +39,10 @@ impl HealthProbe {
             dir,
             read: MediaTime(i64::MIN / 2),
             cpu_before: None,
+            machine_before: None,
+            machine_read: MediaTime(i64::MIN / 2),
+            received: (None, RateMeter::new(NETWORK_OVER)),
+            sent: (None, RateMeter::new(NETWORK_OVER)),
             health: Health::default(),
             bytes_before: None,
             bytes_per_second: None,
@@ -51,6 +66,12 @@ impl HealthProbe {
         };
         self.cpu_before = cpu;
         self.health.rss_bytes = rss_bytes();
+        self.health.memory_free_bytes = machine::memory_free_bytes();
+        self.health.temperature_c = machine::temperature_c();
+        if let Some((received, sent)) = machine::network_bytes() {
+            self.health.network_in_bps = rate(&mut self.received, now, received);
+            self.health.network_out_bps = rate(&mut self.sent, now, sent);
+        }
         self.health.disk_free_bytes = tl_store::space::free_bytes(&self.dir).ok();
         if let Some((then, bytes)) = self.bytes_before {
             let rate = recorded.saturating_sub(bytes) as f64 / (now - then).as_secs_f64().max(1e-3);
@@ -67,6 +88,24 @@ impl HealthProbe {
 }
 
 impl HealthProbe {
+    /// Share of all processors in use by everything on this machine, over the last half second or so.
+    pub fn machine_cpu(&mut self) -> Option<f64> {
+        let now = self.clock.now();
+        if now - self.machine_read < MACHINE_OVER {
+            return self.health.machine_cpu;
+        }
+        self.machine_read = now;
+        let cpu = machine::cpu();
+        self.health.machine_cpu = cpu.zip(self.machine_before).and_then(|(cpu, before)| cpu.share_since(before));
+        self.machine_before = cpu;
+        self.health.machine_cpu
+    }
+
+    /// Hottest sensor, as it was read last.
+    pub fn temperature_c(&self) -> Option<f64> {
+        self.health.temperature_c
+    }
+
     /// What the disk asks for, keeping `keep_free` bytes. Recordings that were stopped start again only when there is room for long.
     pub fn disk(&mut self, keep_free: u64) -> Level {
         let Some(free) = self.health.disk_free_bytes else { return self.level };
@@ -75,6 +114,14 @@ impl HealthProbe {
         self.level = settled(self.level, level);
         self.level
     }
+}
+
+/// Bits a second of a counter that only rises; a counter that was set back counts as nothing.
+fn rate(counter: &mut (Option<u64>, RateMeter), now: MediaTime, bytes: u64) -> Option<f64> {
+    if let Some(before) = counter.0.replace(bytes) {
+        counter.1.note(now, bytes.saturating_sub(before) as f64 * 8.0);
+    }
+    counter.1.per_second(now)
 }
 
 /// What was stopped starts again one mark later than it stopped, so that a disk at a mark does not make it flap.

@@ -17,32 +17,26 @@
 //! # Ok::<(), tl_studio::Error>(())
 //! ```
 
+mod access;
+mod air;
 mod assembly;
 mod backend;
-mod budget;
-mod camera;
 mod config;
 mod control;
 mod error;
-mod feed;
-mod files;
-mod graphics;
 mod health;
+mod inputs;
+mod leaving;
 mod metrics;
-mod mix;
 mod outputs;
-mod program;
-mod recordings;
-mod scene;
-mod session;
-mod snapshot;
-mod sound;
-mod sources;
+mod overload;
+mod ports;
+mod records;
 mod studio;
 mod system;
-mod trace;
+mod viewers;
 
-pub use config::{Config, Destination, FileCamera, RecordingConfig};
+pub use config::{Config, Destination, Inputs, RecordingConfig, Source};
 pub use error::{Error, Severity};
-pub use studio::{Links, Studio};
+pub use studio::{AppLink, Ending, Links, Studio};
 pub use system::{default_data_dir, on_interrupt, write_private};

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
 use tl_base::queue::{Sender, WhenFull, bounded};
-use tl_base::{MediaClock, SlotId, SourceId};
+use tl_base::{SlotId, SourceId};
 use tl_gpu::Gpu;
 use tl_media::{AacEncoder, encode};
 use tl_server::{Names, TlsFiles};
@@ -18,21 +19,30 @@ use tl_store::ContentStore;
 use tl_wire::{Role, Snapshot};
 use tokio::sync::{oneshot, watch};
 
-use crate::assembly::{presentation, start_rtc};
-use crate::backend::StudioBackend;
-use crate::budget::Budget;
+use crate::Error;
+use crate::access::Access;
+use crate::air::budget::Budget;
+use crate::air::graphics::GraphicsWorker;
+use crate::air::mix::{Mix, Overlays};
+use crate::air::program::{self, ProgramLoop};
+use crate::air::sound::{self, SoundLoop};
+use crate::air::trace;
+use crate::assembly::{listen_to_delivery, presentation, start_rtc};
+use crate::backend::{Backing, StudioBackend};
 use crate::config::Config;
 use crate::control::{Control, Parts, Shared, Wake};
-use crate::files::FilePlayer;
-use crate::graphics::GraphicsWorker;
 use crate::health::HealthProbe;
-use crate::mix::{Mix, Overlays};
-use crate::outputs::{Outputs, ProgramEncoder, StoreWriter, store_writer};
-use crate::program::{self, ProgramLoop};
-use crate::recordings::Recordings;
-use crate::session::{self, Opened};
-use crate::sound::{self, SoundLoop};
-use crate::{Error, trace};
+use crate::inputs::feed::Feed;
+use crate::inputs::keys::SlotKeys;
+use crate::inputs::uploads::Uploads;
+use crate::outputs::Outputs;
+use crate::outputs::encoder::ProgramEncoder;
+use crate::outputs::segments::{self, StoreWriter, store_writer};
+use crate::ports::Ports;
+use crate::records::library::{Library, Work};
+use crate::records::recordings::Recordings;
+use crate::records::session::{self, Opened};
+use crate::viewers::Viewers;
 
 /// What may wait for the control loop; more is refused at the door.
 const WAKES: usize = 1_024;
@@ -62,6 +72,69 @@ pub struct Links {
     pub base: String,
     /// The server's certificate, PEM file.
     pub certificate: PathBuf,
+    /// What apps are set to, by camera slot.
+    pub apps: Vec<AppLink>,
+}
+
+/// What apps that speak SRT or RTMP are set to for one slot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AppLink {
+    /// The camera slot.
+    pub slot: u16,
+    /// `srt://host:port`, caller mode; none: this studio does not listen.
+    pub srt: Option<String>,
+    /// Its stream id.
+    pub srt_stream_id: String,
+    /// Its passphrase.
+    pub srt_passphrase: String,
+    /// `rtmp://host:port/live`, or `rtmps://`; none: this studio does not listen.
+    pub rtmp: Option<String>,
+    /// Its stream key.
+    pub rtmp_key: String,
+}
+
+/// The settings with what was set up by pages and scripts, which wins.
+fn with_setup(mut config: Config, setup: &tl_store::setup::SetupStore) -> Config {
+    for (name, wanted) in setup.destinations() {
+        let in_settings = config.destinations.iter().any(|known| known.name == name);
+        config.destinations.retain(|known| known.name != name);
+        match wanted.map(|wanted| crate::config::Destination::of(&name, wanted)) {
+            Some(Ok(destination)) => config.destinations.push(crate::config::Destination { in_settings, ..destination }),
+            Some(Err(error)) => tracing::warn!(error, "a destination is left out"),
+            None => {}
+        }
+    }
+    for (slot, wanted) in setup.sources() {
+        match crate::config::Source::of(slot, &wanted, &config) {
+            Ok(source) => {
+                config.sources.retain(|known| known.slot != slot);
+                config.sources.push(source);
+            }
+            Err(error) => tracing::warn!(error, "a source is left out"),
+        }
+    }
+    config
+}
+
+/// How far the end of a session is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ending {
+    /// So many of so many recordings are one file each.
+    Joined {
+        /// Recordings that are.
+        done: usize,
+        /// All of them.
+        total: usize,
+    },
+    /// So many of so many were read back from beginning to end.
+    Checked {
+        /// Recordings that were.
+        done: usize,
+        /// All of them.
+        total: usize,
+        /// How much of the next was read, 0 to 1.
+        share: f64,
+    },
 }
 
 /// A running studio. Dropping it without [`Studio::stop`] leaves the session to be resumed.
@@ -70,7 +143,9 @@ pub struct Studio {
     session_dir: PathBuf,
     shared: Arc<Shared>,
     wakes: Sender<Wake>,
-    players: Vec<FilePlayer>,
+    ports: Arc<Ports>,
+    keys: Arc<Mutex<SlotKeys>>,
+    store: Arc<ContentStore>,
     door: Arc<Mutex<Option<tl_server::Server>>>,
     rtc: Option<Arc<tl_rtc::Server>>,
     control: Option<JoinHandle<Recordings>>,
@@ -89,7 +164,7 @@ impl Studio {
     pub fn start(config: Config) -> Result<Self, Error> {
         tl_media::init()?;
         let opened = session::open(&config)?;
-        let Opened { handle, dir, era, clock, log, past, show, discontinuity, start_msn, skipped } = opened;
+        let Opened { handle, dir, era, clock, log, past, show, discontinuity, start_msn, skipped, unread } = opened;
         let budget = Arc::new(Budget::new(config.budget.0, config.budget.1));
         let mix: Arc<ArcSwap<Mix>> = Arc::default();
         let overlays: Arc<ArcSwap<Overlays>> = Arc::default();
@@ -102,8 +177,8 @@ impl Studio {
         // The writers are named before what feeds them: a start that fails lets go in the opposite order, and each writer ends.
         let (trace_writer, trace) = trace::start(&dir.join("trace.jsonl"))?;
         let store = Arc::new(ContentStore::open(&config.data_dir.join("store"))?);
-        let (store_writer, finished_segments) = store_writer(Arc::clone(&store), config.retention_days)?;
-        let presentation = config.live.then(|| presentation(&config, start_msn, discontinuity));
+        let (store_writer, finished_segments) = store_writer(Arc::clone(&store), &dir, config.retention_days)?;
+        let presentation = config.live.then(|| presentation(&config, start_msn, discontinuity, segments::resume_point(&dir)));
         let outputs = Outputs::new(clock, Some(trace.clone()), presentation, config.live.then_some(finished_segments));
         let encoder_config = encode::Video {
             source: SourceId { 0: 0 },
@@ -113,7 +188,9 @@ impl Studio {
             gop: config.segment,
             encoder: config.encoder.clone(),
         };
-        let encoder = Arc::new(ProgramEncoder::open(encoder_config, Arc::clone(&outputs))?);
+        let acted = wakes.clone();
+        // A control loop that is behind learns of the encoder from the next snapshot.
+        let encoder = Arc::new(ProgramEncoder::open(encoder_config, Arc::clone(&outputs), move |event| drop(acted.send(Wake::Encoder(event))))?);
 
         let (pictures, finished) = program::finished_queue();
         let mut gpu_config = tl_gpu::Config::new(config.size);
@@ -144,31 +221,77 @@ impl Studio {
                 on_failover: Box::new(move |failover| drop(failovers.send(Wake::Failover(failover)))),
             },
         )?;
-        let sound = if config.sound {
-            let sounding = Arc::clone(&outputs);
-            let encoder = AacEncoder::new(SourceId { 0: 0 }, 2, config.aac_bitrate_bps, move |unit| sounding.sound(&unit))?;
-            let wiring = sound::Wiring { clock, mix: Arc::clone(&mix), faders: Arc::clone(&faders), budget: Arc::clone(&budget), blocks, encoder };
-            Some(Arc::new(SoundLoop::start(wiring)?))
-        } else {
-            None
-        };
+        let counts = program.counts();
+        outputs.count_by(Arc::clone(&counts));
 
+        let slots = (1..=config.cameras).map(SlotId).chain([SlotId::COMMENTARY, SlotId::TALKBACK]);
+        let feeds: BTreeMap<SlotId, Arc<Feed>> = slots.map(|slot| (slot, Feed::new(slot, clock, sound_blocks.clone()))).collect();
+        drop(sound_blocks);
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(session::empty_snapshot(&handle, era, &config)),
             events: ArcSwap::from_pointee(VecDeque::new()),
             version: watch::channel(0).0,
             viewers: AtomicU32::new(0),
-            feeds: ArcSwap::from_pointee(BTreeMap::new()),
+            feeds,
+            thumbnail_age_ms: AtomicU32::new(300),
+            destinations: ArcSwap::default(),
         });
         let names = Names::of_this_machine(&config.names);
-        let rtc = if config.server { Some(Arc::new(start_rtc(&config, &names, clock, &shared, &wakes)?)) } else { None };
+        let rtc = if config.server { Some(Arc::new(start_rtc(&config, &names, clock, &shared, &outputs, &wakes)?)) } else { None };
+        let delivery = Arc::new(tl_server::StreamingLog::default());
+        outputs.connect_to(listen_to_delivery(&delivery, &wakes), rtc.clone().filter(|_| config.whep_max > 0));
+
+        let (hearers, processing) = (Arc::default(), Arc::new(ArcSwap::from_pointee(tl_sound::Processing::default())));
+        let sound = if config.sound {
+            let (sounding, heard, budgeted) = (Arc::clone(&outputs), Arc::clone(&shared), Arc::clone(&budget));
+            let encoder = AacEncoder::new(SourceId { 0: 0 }, 2, config.aac_bitrate_bps, move |unit| {
+                sounding.sound(&unit);
+                // A camera's recording carries it beside the camera's own, at the time when its content was captured.
+                let capture = unit.pts - budgeted.now();
+                let content = tl_frame::AccessUnit { capture, pts: capture, dts: capture, ..unit };
+                heard.feeds.values().for_each(|feed| feed.programme_sound(&content));
+            })?;
+            let wiring = sound::Wiring {
+                clock,
+                mix: Arc::clone(&mix),
+                faders: Arc::clone(&faders),
+                budget: Arc::clone(&budget),
+                blocks,
+                processing: Arc::clone(&processing),
+                hearers: Arc::clone(&hearers),
+                rtc: rtc.clone(),
+                outputs: Arc::clone(&outputs),
+                encoder,
+            };
+            Some(Arc::new(SoundLoop::start(wiring)?))
+        } else {
+            None
+        };
+
+        let access = Arc::new(Access::new(handle.tokens()));
+        let (setup, problems) = tl_store::setup::SetupStore::open(&config.data_dir)?;
+        for problem in problems {
+            tracing::warn!(problem, "the set-up was read with a repair");
+        }
+        let config = with_setup(config, &setup);
+        shared.destinations.store(Arc::new(config.destinations.clone()));
+        let keys = Arc::new(Mutex::new(SlotKeys::open(&config.data_dir, config.cameras)?));
+        let uploads = Arc::new(Uploads::new(clock));
+        let viewers: Arc<Viewers> = Arc::default();
+        let ports = Arc::new(Ports::default());
+        let library = Library::start(handle.sessions_folder(), handle.id().to_owned(), wakes.clone())?;
+        for recording in unread.iter().filter(|recording| !library.ask(recording, None, Work::Verify)) {
+            tracing::warn!(recording, "it was not checked: too many recordings wait for that");
+        }
         let handle_of_control = handle.clone();
         let mut studio = Self {
             links: Links::default(),
             session_dir: dir.clone(),
             shared: Arc::clone(&shared),
             wakes: wakes.clone(),
-            players: Vec::new(),
+            ports: Arc::clone(&ports),
+            keys: Arc::clone(&keys),
+            store: Arc::clone(&store),
             door: Arc::default(),
             rtc: rtc.clone(),
             control: None,
@@ -182,9 +305,7 @@ impl Studio {
             session: Some(handle),
         };
 
-        let counts = program.counts();
         studio.program = Some(program);
-        let bitrate = config.bitrate_bps;
         let (door, watching) = (Arc::clone(&studio.door), Arc::clone(&shared));
         let probe = Box::new(move |snapshot: &mut Snapshot| {
             let output = &mut snapshot.output;
@@ -193,12 +314,13 @@ impl Studio {
             output.repeated = counts.repeated.load(Ordering::Relaxed);
             output.black = counts.black.load(Ordering::Relaxed);
             output.render_ms = render.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
-            output.encoder = tl_wire::Encoder { name: encoder.name().to_owned(), bitrate_bps: bitrate };
+            let quality = encoder.quality();
+            output.encoder = tl_wire::Encoder { name: quality.encoder, bitrate_bps: quality.bitrate_bps };
             output.gpu = Some(gpu.adapter().name);
             snapshot.meter = sound.as_ref().map(|sound| sound.meter()).unwrap_or_default();
             // Whoever is opening or closing the door is not waited for.
             if let Ok(door) = door.try_lock() {
-                snapshot.viewers = door.as_ref().map_or(0, |door| door.traffic().viewers);
+                snapshot.viewers = door.as_ref().map_or(0, |door| door.traffic().viewers) + snapshot.viewers_whep;
                 watching.viewers.store(snapshot.viewers, Ordering::Relaxed);
             }
         });
@@ -209,40 +331,48 @@ impl Studio {
             shared: Arc::clone(&shared),
             mix,
             faders,
+            processing,
+            hearers,
             budget,
             outputs: Arc::clone(&outputs),
             rtc,
             graphics,
-            log,
             recordings,
             show,
             past,
             skipped,
             handle: handle_of_control,
             config: config.clone(),
-            sound: sound_blocks,
+            keys: Arc::clone(&keys),
+            uploads: Arc::clone(&uploads),
+            viewers: Arc::clone(&viewers),
+            library,
+            access: Arc::clone(&access),
+            setup,
+            ports: Arc::clone(&ports),
             wakes: wakes.clone(),
             health: HealthProbe::new(clock, dir),
             probe,
         };
-        let mut control = Control::new(parts);
+        let mut control = Control::new(parts, log);
         control.tell_repairs(&repaired);
         studio.control = Some(std::thread::Builder::new().name("control".into()).spawn(move || control.run(&woken))?);
 
         if config.server {
-            studio.open_door(&config, names, store)?;
+            let backing = Backing { shared, wakes, outputs, store, clock, keys, uploads, access, delivery, ports, rtc: studio.rtc.clone(), viewers };
+            studio.open_door(&config, names, backing)?;
         }
-        studio.play_files(&config, clock)?;
         Ok(studio)
     }
 
-    fn open_door(&mut self, config: &Config, names: Names, store: Arc<ContentStore>) -> Result<(), Error> {
+    fn open_door(&mut self, config: &Config, names: Names, backing: Backing) -> Result<(), Error> {
         let Some(handle) = &self.session else { return Ok(()) };
         let lan = names.lan_ips().first().copied();
         let tls = TlsFiles::ensure(&config.data_dir.join("tls"), &names)?;
         let certificate = tls.certificate.clone();
         let sha256 = tls.certificate_sha256.clone();
-        let backend = Arc::new(StudioBackend::new(handle.clone(), Arc::clone(&self.shared), self.wakes.clone(), self.outputs.clone(), store, config));
+        let lan_hosts = names.lan_ips();
+        let backend = Arc::new(StudioBackend::new(backing, handle.clone(), config));
         let mut door = tl_server::Config::new(SocketAddr::new(config.address, config.https_port), tls, names);
         door.grants_file = Some(config.data_dir.join("grants.json"));
         door.media_wait = config.segment.to_duration() * 3;
@@ -250,7 +380,8 @@ impl Studio {
         let port = server.https_addr.port();
         let seen = if config.address.is_unspecified() { lan.unwrap_or(Ipv4Addr::LOCALHOST.into()) } else { config.address };
         let host = SocketAddr::new(seen, port).to_string();
-        backend.set_door(host.clone(), sha256);
+        let others = lan_hosts.iter().map(|ip| SocketAddr::new(*ip, port).to_string()).filter(|other| *other != host).collect();
+        backend.set_door(host.clone(), others, sha256);
         let base = format!("https://{host}");
         let owner_token = handle.token(Role::Owner, "owner", None)?.expose().to_owned();
         let viewer = handle.token(Role::Viewer, "watch link", None)?.expose().to_owned();
@@ -272,28 +403,29 @@ impl Studio {
             camera_tokens,
             base: format!("https://{local}"),
             certificate,
+            apps: self.app_links(config, seen),
         };
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         Ok(())
     }
 
-    fn play_files(&mut self, config: &Config, clock: MediaClock) -> Result<(), Error> {
-        for camera in &config.files {
-            // The control loop makes the feed; nothing plays before it is there.
-            self.wakes.send(Wake::FileJoined(camera.slot)).map_err(|_| std::io::Error::other("the control loop is gone"))?;
-            let deadline = std::time::Instant::now() + Duration::from_secs(5);
-            let feed = loop {
-                if let Some(feed) = self.shared.feeds.load().get(&camera.slot) {
-                    break Arc::clone(feed);
-                }
-                if std::time::Instant::now() > deadline {
-                    return Err(std::io::Error::other(format!("camera {} did not start", camera.slot)).into());
-                }
-                std::thread::yield_now();
-            };
-            self.players.push(FilePlayer::start(camera, feed, clock)?);
+    /// What apps are set to, once every listener is open.
+    fn app_links(&self, config: &Config, host: std::net::IpAddr) -> Vec<AppLink> {
+        if !self.ports.wait(STOP_WITHIN) {
+            tracing::warn!("the ports for apps are not open yet");
         }
-        Ok(())
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let secret = |secret: Option<tl_base::Secret>| secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        let name = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
+        let link = |slot: SlotId| AppLink {
+            slot: slot.0,
+            srt: self.ports.srt(slot).map(|port| format!("srt://{}", SocketAddr::new(host, port))),
+            srt_stream_id: SlotKeys::stream_id(slot),
+            srt_passphrase: secret(keys.passphrase(slot)),
+            rtmp: self.ports.rtmp_url(&name),
+            rtmp_key: secret(keys.stream_key(slot)),
+        };
+        (1..=config.cameras).map(SlotId).map(link).collect()
     }
 
     /// The session's id.
@@ -321,6 +453,18 @@ impl Studio {
         self.snapshot().state != tl_wire::SessionState::Running
     }
 
+    /// Where apps that speak SRT reach a slot, once it listens.
+    pub fn srt_port(&self, slot: SlotId) -> Option<u16> {
+        self.ports.srt(slot)
+    }
+
+    /// For tests: the programme's encoder stops giving anything.
+    pub fn hang_encoder(&self) {
+        if let Some(encoder) = &self.encoder {
+            encoder.inject_hang();
+        }
+    }
+
     /// For tests: the control loop does nothing for this long.
     pub fn stall_control(&self, time: Duration) -> bool {
         self.wakes.send(Wake::Stall(time)).is_ok()
@@ -335,12 +479,11 @@ impl Studio {
 
     /// Ends the session: off air, files finalised, in that order. Returns problems, one line each.
     pub fn stop(self) -> Vec<String> {
-        self.stop_with(|_, _| {})
+        self.stop_with(|_| {})
     }
 
-    /// As [`Studio::stop`]; `progress` hears how many of how many recordings are whole.
-    pub fn stop_with(mut self, progress: impl FnMut(usize, usize)) -> Vec<String> {
-        self.players.clear();
+    /// As [`Studio::stop`]; `progress` hears how far it is.
+    pub fn stop_with(mut self, mut progress: impl FnMut(Ending)) -> Vec<String> {
         let (done, finished) = oneshot::channel();
         let mut problems = Vec::new();
         if self.wakes.send(Wake::Stop(done)).is_ok() {
@@ -357,8 +500,15 @@ impl Studio {
         let recordings = self.control.take().and_then(|control| control.join().ok());
         self.take_apart();
         match recordings {
-            Some(mut recordings) => problems.extend(recordings.finalise(progress)),
+            Some(mut recordings) => {
+                problems.extend(recordings.finalise(|done, total| progress(Ending::Joined { done, total })));
+                problems.extend(recordings.check(&AtomicBool::new(false), |done, total, share| progress(Ending::Checked { done, total, share })));
+            }
             None => problems.push("the control loop failed; recordings stay in their parts".to_owned()),
+        }
+        match segments::finish(&self.store, &self.session_dir) {
+            Ok(content) => session::note_content(&self.session_dir, content),
+            Err(error) => problems.push(format!("the delivered segments have no manifest: {error}")),
         }
         if let Some(session) = self.session.take()
             && let Err(error) = session.mark(tl_wire::SessionState::Stored)
@@ -387,7 +537,6 @@ impl Studio {
 
 impl Drop for Studio {
     fn drop(&mut self) {
-        self.players.clear();
         if let Some(control) = self.control.take() {
             let (done, _) = oneshot::channel();
             if self.wakes.send(Wake::Stop(done)).is_ok() && control.join().is_err() {

@@ -17,11 +17,14 @@ export function readMessage(data: unknown): ToPhone | null {
     case 'ping':
       return typeof message.id === 'number' ? (value as ToPhone) : null;
     case 'tally':
-      return message.state === 'live' || message.state === 'next' || message.state === 'ready' ? (value as ToPhone) : null;
+      return ['idle', 'ready', 'next', 'live', 'replay'].includes(message.state as string) ? (value as ToPhone) : null;
     case 'admission':
       return typeof message.accepted === 'boolean' ? (value as ToPhone) : null;
     case 'advice':
       return isAdvice(message) ? (value as ToPhone) : null;
+    case 'talk':
+      return typeof message.from === 'string' && typeof message.on === 'boolean' ? (value as ToPhone) : null;
+    case 'text':
     case 'message':
       return typeof message.text === 'string' ? (value as ToPhone) : null;
     default:

@@ -1,23 +1,23 @@
 import type { Api } from '@shared/api';
-import type { FromPhone, PictureAdvice, Slot, ToPhone } from '@shared/wire';
+import type { FromPhone, PictureAdvice, Slot } from '@shared/wire';
 import { clockMicros, firstAdvice, readMessage, safeAdvice, write } from './messages';
+import { gathered, preferH264 } from '@shared/offer';
+import { signalSteps, StatsReader } from './signal';
+import type { Measure, Way, WayEvents } from './way';
 
-const CONNECT_TIMEOUT_MS = 8000;
+const CONNECT_TIMEOUT_MS = 6000;
 
-export interface PeerEvents {
-  connected(): void;
-  message(message: ToPhone): void;
-  lost(reason: string): void;
-}
-
-/** One WHIP session: from the offer to the end. It does not come back by itself; a new one is made instead. */
-export class Peer {
-  readonly connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+/** One WHIP session. Its sound line goes both ways, so that the studio can speak. */
+export class Peer implements Way {
+  readonly kind = 'webrtc';
+  private readonly connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   private readonly channel = this.connection.createDataChannel('studio');
   private readonly abort = new AbortController();
   private readonly timeout: ReturnType<typeof setTimeout>;
+  private readonly stats = new StatsReader();
   private location: string | null = null;
   private over = false;
+  private reached = false;
   private advice = firstAdvice;
 
   constructor(
@@ -25,23 +25,34 @@ export class Peer {
     private readonly slot: Slot,
     private readonly name: string,
     private readonly stream: MediaStream,
-    private readonly events: PeerEvents,
+    private readonly events: WayEvents,
   ) {
     this.connection.onconnectionstatechange = () => this.onState();
     this.connection.oniceconnectionstatechange = () => this.onState();
+    this.connection.ontrack = ({ track, streams }) => track.kind === 'audio' && this.events.heard(streams[0] ?? new MediaStream([track]));
     this.channel.onopen = () => this.send({ type: 'hello', name: this.name, user_agent: navigator.userAgent.slice(0, 300) });
     this.channel.onmessage = ({ data }) => this.onMessage(data);
     this.channel.onclose = () => this.fail('The studio ended the connection.');
     this.timeout = setTimeout(() => this.fail('No way to the studio was found. Check that this phone is on the same Wi-Fi.'), CONNECT_TIMEOUT_MS);
   }
 
-  /** Offers the picture. Throws what the studio refuses. */
+  get up(): boolean {
+    return this.connection.connectionState === 'connected';
+  }
+
   async start(): Promise<void> {
-    for (const track of this.stream.getTracks()) {
-      if (track.kind === 'video') track.contentHint = 'motion';
-      const transceiver = this.connection.addTransceiver(track, { direction: 'sendonly', streams: [this.stream], sendEncodings: track.kind === 'video' ? [{ maxBitrate: firstAdvice.bitrate_bps, maxFramerate: firstAdvice.max_fps }] : undefined });
-      if (track.kind === 'video') preferH264(transceiver);
+    try {
+      await this.offer();
+    } catch (error) {
+      if (this.over || (error instanceof DOMException && error.name === 'AbortError')) return;
+      this.close();
+      this.events.refused(error);
     }
+  }
+
+  private async offer(): Promise<void> {
+    for (const track of this.stream.getTracks()) this.add(track);
+    if (this.stream.getAudioTracks().length === 0) this.connection.addTransceiver('audio', { direction: 'recvonly' });
     await this.connection.setLocalDescription(await this.connection.createOffer());
     await gathered(this.connection);
     const { sdp, location } = await this.api.whip(this.slot, this.connection.localDescription?.sdp ?? '', this.abort.signal);
@@ -51,14 +62,22 @@ export class Peer {
     await this.follow(this.advice);
   }
 
+  private add(track: MediaStreamTrack): void {
+    if (track.kind === 'audio') {
+      this.connection.addTransceiver(track, { direction: 'sendrecv', streams: [this.stream] });
+      return;
+    }
+    track.contentHint = 'motion';
+    preferH264(this.connection.addTransceiver(track, { direction: 'sendonly', streams: [this.stream], sendEncodings: [{ maxBitrate: firstAdvice.bitrate_bps, maxFramerate: firstAdvice.max_fps }] }));
+  }
+
   /** Sends as the studio advises: bitrate, then size, then rate. */
-  async follow(advice: PictureAdvice): Promise<void> {
+  private async follow(advice: PictureAdvice): Promise<void> {
     this.advice = safeAdvice(advice);
-    const sender = this.videoSender();
-    if (!sender) return;
-    const parameters = sender.getParameters();
-    const encoding = parameters.encodings[0];
-    if (!encoding) return;
+    const sender = this.connection.getSenders().find((one) => one.track?.kind === 'video');
+    const parameters = sender?.getParameters();
+    const encoding = parameters?.encodings[0];
+    if (!sender || !parameters || !encoding) return;
     parameters.degradationPreference = 'maintain-resolution';
     encoding.maxBitrate = this.advice.bitrate_bps;
     encoding.scaleResolutionDownBy = this.advice.scale_down_by;
@@ -71,16 +90,20 @@ export class Peer {
     });
   }
 
-  videoSender(): RTCRtpSender | null {
-    return this.connection.getSenders().find((sender) => sender.track?.kind === 'video') ?? null;
-  }
-
-  get advised(): PictureAdvice {
-    return this.advice;
-  }
-
   send(message: FromPhone): void {
     if (this.channel.readyState === 'open' && this.channel.bufferedAmount < 65_536) this.channel.send(write(message));
+  }
+
+  async replace(stream: MediaStream): Promise<void> {
+    for (const sender of this.connection.getSenders()) {
+      const track = stream.getTracks().find((candidate) => candidate.kind === sender.track?.kind);
+      if (track) await sender.replaceTrack(track).catch(() => this.fail('The camera changed.'));
+    }
+  }
+
+  async measure(): Promise<Measure> {
+    const measured = this.stats.take(await this.connection.getStats(), this.advice.max_fps, this.advice.bitrate_bps);
+    return { steps: signalSteps(measured), dropped: this.stats.dropped, limitedBy: this.stats.limitedBy };
   }
 
   /** Ends it and tells the studio. */
@@ -96,7 +119,7 @@ export class Peer {
   private bye(): void {
     const location = this.location;
     this.location = null;
-    if (location) void this.api.whipEnd(location).catch(() => undefined); // The studio ends a silent session by itself.
+    if (location) void this.api.endSession(location).catch(() => undefined); // The studio ends a silent session by itself.
   }
 
   private onMessage(data: unknown): void {
@@ -110,6 +133,7 @@ export class Peer {
     const { connectionState, iceConnectionState } = this.connection;
     if (connectionState === 'connected') {
       clearTimeout(this.timeout);
+      this.reached = true;
       if (!this.over) this.events.connected();
     } else if (connectionState === 'failed' || iceConnectionState === 'failed' || iceConnectionState === 'disconnected') {
       this.fail('The connection broke.');
@@ -119,33 +143,6 @@ export class Peer {
   private fail(reason: string): void {
     if (this.over) return;
     this.close();
-    this.events.lost(reason);
+    this.events.lost(reason, this.reached);
   }
-}
-
-/** Puts H.264 first: every phone has it in hardware, and the studio records it as it comes. */
-function preferH264(transceiver: RTCRtpTransceiver): void {
-  const codecs = RTCRtpSender.getCapabilities?.('video')?.codecs;
-  if (!codecs || !transceiver.setCodecPreferences) return;
-  const isH264 = (codec: RTCRtpCodec) => codec.mimeType.toLowerCase() === 'video/h264';
-  const whole = (codec: RTCRtpCodec) => (codec.sdpFmtpLine ?? '').includes('packetization-mode=1');
-  const rank = (codec: RTCRtpCodec) => (isH264(codec) ? (whole(codec) ? 0 : 1) : 2);
-  try {
-    transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
-  } catch {
-    // The browser's own order stands; the studio takes VP8 too.
-  }
-}
-
-/** Waits for the local addresses, because a WHIP offer is sent once; not for long, since some networks never finish. */
-function gathered(connection: RTCPeerConnection): Promise<void> {
-  if (connection.iceGatheringState === 'complete') return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, 1000);
-    connection.addEventListener('icegatheringstatechange', () => {
-      if (connection.iceGatheringState !== 'complete') return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

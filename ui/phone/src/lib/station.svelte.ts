@@ -1,9 +1,15 @@
 import { Api, ApiError } from '@shared/api';
-import type { Admission, Slot, TallyState, ToPhone } from '@shared/wire';
+import { COMMENTARY, type Admission, type Slot, type TallyState, type ToPhone } from '@shared/wire';
 import { retryDelay } from './backoff';
-import { CameraError, close, isAlive, listCameras, openCamera } from './camera';
+import { buzz, patternFor } from './buzz';
+import { CameraError } from './camera';
+import { canRecord } from './chunks/recorder';
+import { ChunkWay } from './chunks/chunk_way';
+import { Devices } from './devices.svelte';
+import { Ear } from './ear.svelte';
 import { Peer } from './peer';
-import { signalSteps, StatsReader } from './signal';
+import { verdictOn } from './refusals';
+import { nextWay, planOf, type Plan, type Way, type WayEvents } from './way';
 import { WakeLock } from './wake';
 
 export type Stage =
@@ -15,75 +21,93 @@ export type Stage =
   | { name: 'waiting'; reason: string }
   | { name: 'stopped'; title: string; reason: string; again: boolean };
 
-const CAMERA_KEY = 'touchline.camera';
+const PLAN_KEY = 'touchline.plan';
 const STATS_EVERY_MS = 1000;
 /** A slot that this phone itself still holds in the studio's eyes frees itself within this time. */
 const OWN_GHOST_MS = 15_000;
-/** A camera that iOS paused for a call gives pictures again by itself; after this it is opened anew. */
-const MUTED_MS = 3000;
+/** How long a canned text stands large. */
+const TEXT_MS = 8000;
 
-/** The phone's whole life: camera, connection, coming back. The page draws it. */
+/** The phone's whole life: camera or microphone, connection, coming back. The page draws it. */
 export class Station {
   stage = $state<Stage>({ name: 'hello' });
-  stream = $state.raw<MediaStream | null>(null);
-  cameras = $state.raw<{ id: string; label: string }[]>([]);
-  chosen = $state<string | null>(localStorage.getItem(CAMERA_KEY));
   tally = $state<TallyState>('ready');
   steps = $state(0);
   message = $state('');
+  /** A text of the desk's that stands large for a while. */
+  text = $state('');
   admission = $state.raw<Admission | null>(null);
   battery = $state<number | null>(null);
   /** Whether the picture is taller than wide, which a broadcast cannot use well. */
   upright = $state(false);
+  /** Which way is in use. */
+  way = $state<Way['kind'] | null>(null);
+  plan = $state<Plan>('auto');
   readonly wake = new WakeLock();
+  readonly ear = new Ear();
+  readonly devices: Devices;
+  readonly commentary: boolean;
+  /** Where it stands, `center_ice` and so on; empty until the studio says. */
+  position = '';
 
+  /** Whether the studio has ever taken this picture. */
+  private admitted = false;
   private wanted = false;
   private wasLive = 0;
   private attempt = 0;
+  private unreached = 0;
   private run = 0;
-  private peer: Peer | null = null;
-  private stats = new StatsReader();
+  private link: Way | null = null;
   private retry: ReturnType<typeof setTimeout> | null = null;
+  private textTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     private readonly api: Api,
-    readonly slot: Slot | null,
-    readonly position: string,
+    readonly slot: Slot,
+    readonly name: string,
   ) {
+    this.commentary = slot === COMMENTARY;
+    this.devices = new Devices(this.commentary ? 'audio' : 'video', () => this.onReturn(), () => void this.reopen());
+    this.plan = planOf(location.search) ?? (localStorage.getItem(PLAN_KEY) === 'chunks' ? 'chunks' : 'auto');
     document.addEventListener('visibilitychange', () => this.onReturn());
     addEventListener('online', () => this.onReturn());
-    addEventListener('pagehide', () => this.peer?.close());
+    addEventListener('pagehide', () => this.link?.close());
     addEventListener('pageshow', () => this.onReturn());
     setInterval(() => void this.measure(), STATS_EVERY_MS);
     void this.watchBattery();
   }
 
-  /** Asks for the camera; a person pressed. */
+  /** Asks for camera or microphone; a person pressed. */
   async allow(): Promise<void> {
     this.stage = { name: 'asking' };
-    try {
-      await this.openCamera();
+    await this.opening(async () => {
+      await this.devices.open();
+      this.mute(this.commentary);
       this.stage = { name: 'ready' };
-    } catch (error) {
-      this.stopFor(error);
-    }
+    });
   }
 
-  /** Takes another camera, before or during the show. */
-  async choose(id: string): Promise<void> {
-    this.chosen = id;
-    localStorage.setItem(CAMERA_KEY, id);
-    try {
-      await this.openCamera();
-    } catch (error) {
-      this.stopFor(error);
-    }
+  /** Takes another device, before or during the show. */
+  choose(id: string): Promise<void> {
+    const muted = this.muted;
+    return this.opening(async () => {
+      const stream = await this.devices.choose(id);
+      this.mute(muted);
+      await this.link?.replace(stream);
+    });
+  }
+
+  setPlan(plan: Plan): void {
+    this.plan = plan;
+    localStorage.setItem(PLAN_KEY, plan);
   }
 
   goLive(): void {
     this.wanted = true;
     this.attempt = 0;
+    this.unreached = 0;
     void this.wake.hold();
+    void this.ear.play();
     void this.connect();
   }
 
@@ -94,89 +118,126 @@ export class Station {
     this.stage = { name: 'ready' };
   }
 
-  private async openCamera(): Promise<void> {
-    // Phones give a camera to one holder, so the old one is let go first.
-    if (this.chosen !== this.stream?.getVideoTracks()[0]?.getSettings().deviceId) close(this.stream);
-    const stream = await openCamera(this.chosen);
-    this.stream = stream;
-    const track = stream.getVideoTracks()[0];
-    track?.addEventListener('ended', () => this.onReturn());
-    track?.addEventListener('mute', () => setTimeout(() => track.muted && !document.hidden && this.stream === stream && void this.reopen(), MUTED_MS));
-    this.cameras = await listCameras();
-    await this.replaceTracks(stream);
+  /** Whether the studio hears nothing from here. */
+  muted = $state(false);
+
+  mute(muted: boolean): void {
+    this.muted = muted;
+    for (const track of this.devices.stream?.getAudioTracks() ?? []) track.enabled = !muted;
+    if (this.commentary) this.link?.send({ type: 'talk', on: !muted });
   }
 
-  /** Gives a running connection the new camera's tracks, without a new session. */
-  private async replaceTracks(stream: MediaStream): Promise<void> {
-    for (const sender of this.peer?.connection.getSenders() ?? []) {
-      const track = stream.getTracks().find((candidate) => candidate.kind === sender.track?.kind);
-      if (track) await sender.replaceTrack(track).catch(() => this.lost('The camera changed.'));
-    }
+  /** Hears the programme, or no longer. */
+  listen(on: boolean): void {
+    this.ear.listen(on);
+    this.link?.send({ type: 'listen', on });
   }
 
-  private async reopen(): Promise<void> {
+  private async opening(work: () => Promise<void>): Promise<void> {
     try {
-      close(this.stream);
-      await this.openCamera();
+      await work();
     } catch (error) {
       this.stopFor(error);
     }
   }
 
+  private reopen(): Promise<void> {
+    const muted = this.muted;
+    return this.opening(async () => {
+      const stream = await this.devices.reopen();
+      this.mute(muted);
+      await this.link?.replace(stream);
+    });
+  }
+
   private async connect(): Promise<void> {
     this.drop();
-    if (!this.wanted || this.slot === null) return;
+    if (!this.wanted) return;
     const run = ++this.run;
     if (this.stage.name !== 'waiting') this.stage = { name: 'connecting' };
     try {
-      if (!isAlive(this.stream)) await this.openCamera();
-      if (!this.stream || run !== this.run) return;
-      this.stats = new StatsReader();
-      const peer = new Peer(this.api, this.slot, this.position, this.stream, {
-        connected: () => run === this.run && this.onConnected(),
-        message: (message) => run === this.run && this.onMessage(message),
-        lost: (reason) => run === this.run && this.lost(reason),
-      });
-      this.peer = peer;
-      await peer.start();
+      if (!this.devices.alive) await this.devices.open();
+      this.mute(this.muted);
     } catch (error) {
-      if (run !== this.run || (error instanceof DOMException && error.name === 'AbortError')) return;
-      this.onRefused(error);
+      if (run === this.run) this.stopFor(error);
+      return;
     }
+    if (run === this.run) this.link = this.begin(run);
+    void this.link?.start();
+  }
+
+  private begin(run: number): Way | null {
+    const { stream } = this.devices;
+    // A microphone alone has no other plan: the studio takes recordings of pictures only.
+    const kind = nextWay(this.plan, this.unreached, { webrtc: typeof RTCPeerConnection !== 'undefined', chunks: !this.commentary && canRecord() });
+    this.way = kind;
+    if (!stream || kind === null) {
+      this.end('This browser does not fit', 'It can neither connect nor record. Open the link in Chrome, Safari or Firefox.', false);
+      return null;
+    }
+    const now = (act: () => void) => {
+      if (run === this.run) act();
+    };
+    const events: WayEvents = {
+      connected: () => now(() => this.onConnected()),
+      message: (message) => now(() => this.onMessage(message)),
+      heard: (back) => now(() => this.ear.attach(back)),
+      lost: (reason, reached) => now(() => this.onLost(reason, reached)),
+      refused: (error) => now(() => this.onRefused(error)),
+    };
+    return kind === 'chunks' ? new ChunkWay(this.api, this.slot, this.position, stream, events) : new Peer(this.api, this.slot, this.name, stream, events);
   }
 
   private onConnected(): void {
     this.attempt = 0;
+    this.unreached = 0;
     this.wasLive = Date.now();
     this.stage = { name: 'live' };
+    if (this.ear.listening) this.link?.send({ type: 'listen', on: true });
     void this.wake.hold();
   }
 
   private onMessage(message: ToPhone): void {
-    if (message.type === 'tally') this.tally = message.state;
-    else if (message.type === 'message') this.message = message.text;
-    else if (message.type === 'admission') this.admission = message;
+    if (message.type === 'tally') {
+      buzz(patternFor(this.tally, message.state));
+      this.tally = message.state;
+    } else if (message.type === 'message') this.message = message.text;
+    else if (message.type === 'admission') {
+      this.admission = message;
+      this.admitted ||= message.accepted;
+    }
+    else if (message.type === 'talk') this.ear.spoken(message.from, message.on);
+    else if (message.type === 'text') this.showText(message.text);
+  }
+
+  private showText(text: string): void {
+    this.text = text;
+    buzz([150, 100, 150]);
+    if (this.textTimer) clearTimeout(this.textTimer);
+    this.textTimer = setTimeout(() => (this.text = ''), TEXT_MS);
   }
 
   private onRefused(error: unknown): void {
-    if (error instanceof CameraError) return this.stopFor(error);
-    if (!(error instanceof ApiError)) return this.lost('This browser could not start the connection.');
-    const again = this.wasLive > 0 && Date.now() - this.wasLive < OWN_GHOST_MS;
-    if (error.status === 409 && !again) return this.end('This place is taken', error.message || 'Another phone already stands here. Ask the director for another place, or try again when it is free.', true);
-    if (error.status === 401 || error.status === 410) return this.end('This link is over', 'Ask the director for a fresh code and scan it.', false);
-    if (error.status === 403) return this.end('This link is not for a camera', error.message, false);
-    if (error.status === 404) return this.end('This place does not exist', 'Ask the director for another code and scan it.', false);
-    if (error.status === 400 || error.status === 413) return this.end('This browser does not fit', error.message, true);
+    if (!(error instanceof ApiError)) return this.onLost('This browser could not start the connection.', false);
+    const ghost = this.wasLive > 0 && Date.now() - this.wasLive < OWN_GHOST_MS;
+    const verdict = verdictOn(error, this.commentary, ghost);
+    if (verdict) return this.end(verdict.title, verdict.reason, verdict.again);
     this.lost(error.message);
+  }
+
+  private onLost(reason: string, reached: boolean): void {
+    if (!reached && this.way === 'webrtc') this.unreached += 1;
+    this.lost(reason);
   }
 
   private lost(reason: string): void {
     if (this.stage.name === 'live') this.wasLive = Date.now();
     this.drop();
     if (!this.wanted) return;
-    // The studio said what is wrong before it hung up: coming back unchanged would only be refused again.
+    // At a first join the studio says what is wrong and hangs up: coming back unchanged would only be refused again. A phone that
+    // was on the show is never hung up on for its picture, so it comes back whatever was said.
     const verdict = this.admission;
-    if (verdict && !verdict.accepted) {
+    if (verdict && !verdict.accepted && !this.admitted && this.way === 'webrtc') {
       this.admission = null;
       return this.end('The studio cannot use this picture yet', [verdict.reason, ...verdict.suggested_adjustments].join(' '), true);
     }
@@ -189,8 +250,9 @@ export class Station {
     this.run += 1;
     if (this.retry) clearTimeout(this.retry);
     this.retry = null;
-    this.peer?.close();
-    this.peer = null;
+    this.link?.close();
+    this.link = null;
+    this.ear.detach();
     this.steps = 0;
     this.tally = 'ready';
   }
@@ -204,7 +266,8 @@ export class Station {
 
   private stopFor(error: unknown): void {
     const reason = error instanceof Error ? error.message : 'The camera did not start. Try again.';
-    const title = error instanceof CameraError && error.kind === 'denied' ? 'The camera is not allowed' : 'There is no picture';
+    const denied = error instanceof CameraError && error.kind === 'denied';
+    const title = this.commentary ? (denied ? 'The microphone is not allowed' : 'There is no sound') : denied ? 'The camera is not allowed' : 'There is no picture';
     this.end(title, reason, true);
   }
 
@@ -212,25 +275,25 @@ export class Station {
   private onReturn(): void {
     if (!this.wanted || document.hidden) return;
     void this.wake.hold();
-    const whole = this.peer?.connection.connectionState === 'connected';
-    if (whole && isAlive(this.stream)) return;
+    const whole = this.link?.up === true;
+    if (whole && this.devices.alive) return;
     if (whole) {
       void this.reopen();
       return;
     }
-    if (this.peer && this.stage.name === 'connecting') return;
+    if (this.link && this.stage.name === 'connecting') return;
     this.attempt = 0;
     void this.connect();
   }
 
   private async measure(): Promise<void> {
-    const peer = this.peer;
-    if (!peer || this.stage.name !== 'live') return;
-    const report = await peer.connection.getStats();
-    if (peer !== this.peer) return;
-    this.steps = signalSteps(this.stats.take(report, peer.advised.max_fps, peer.advised.bitrate_bps));
-    const { width, height, frameRate } = this.stream?.getVideoTracks()[0]?.getSettings() ?? {};
-    peer.send({ type: 'phone', battery: this.battery, dropped: this.stats.dropped, width: width ?? null, height: height ?? null, fps: frameRate ?? null, limited_by: this.stats.limitedBy, visible: !document.hidden });
+    const { link } = this;
+    if (!link || this.stage.name !== 'live') return;
+    const { steps, dropped, limitedBy } = await link.measure();
+    if (link !== this.link) return;
+    this.steps = steps;
+    const { width, height, frameRate } = this.devices.track?.getSettings() ?? {};
+    link.send({ type: 'phone', battery: this.battery, dropped, width: width ?? null, height: height ?? null, fps: frameRate ?? null, limited_by: limitedBy, visible: !document.hidden });
   }
 
   private async watchBattery(): Promise<void> {

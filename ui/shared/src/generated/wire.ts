@@ -4,6 +4,9 @@
 /** Version of an event's form. */
 export const SCHEMA_VERSION = 1;
 
+/** What happened to a way into the studio. */
+export type AccessChange = "issued" | "redeemed" | "asked" | "admitted" | "refused" | "revoked" | "locked_out";
+
 /** Everything that may be asked. The same enum serves window, pages, command line and tests. */
 export type Action = { "type": "cut",
   /** The camera. */
@@ -65,7 +68,47 @@ export type Action = { "type": "cut",
   /** Up to 40 characters. */
   name: string,
   /** One of the positions of the sport, or empty. */
-  position: string, } | { "type": "undo", } | { "type": "destination",
+  position: string, } | { "type": "set_trim",
+  /** The source. */
+  slot: SlotId,
+  /** -500 to 2,000 ms: what its encoder and its network hide. */
+  trim_ms: number, } | { "type": "sync_sources",
+  /** A flash or a clap. */
+  by: SyncKind,
+  /** The source to go by; none: the best clock there is. */
+  reference?: SlotId, } | { "type": "set_priority",
+  /** The source. */
+  slot: SlotId,
+  /** 0 is served first, 9 last. */
+  priority: number, } | { "type": "set_sound_processing",
+  /** 6 to 20 LU. */
+  ducking_db: number,
+  /** Whether the level is led towards -16 LUFS. */
+  riding: boolean, } | { "type": "talk",
+  /** The phone; none: all. */
+  to?: SlotId,
+  /** Whether the microphone is open. */
+  on: boolean, } | { "type": "send_text",
+  /** The phone; none: all. */
+  to?: SlotId,
+  /** 1 to 80 characters. */
+  text: string, } | { "type": "disconnect",
+  /** The source. */
+  slot: SlotId, } | { "type": "admit_phone",
+  /** The request's id. */
+  request: string,
+  /** Where. */
+  slot: SlotId, } | { "type": "refuse_phone",
+  /** The request's id. */
+  request: string, } | { "type": "revoke_access",
+  /** The label, as events name it. */
+  label: string, } | { "type": "renew_crew_code", } | { "type": "verify_recording",
+  /** Its id. */
+  id: string, } | { "type": "repair_recording",
+  /** Its id. */
+  id: string, } | { "type": "delete_recording",
+  /** Its id. */
+  id: string, } | { "type": "undo", } | { "type": "destination",
   /** Its name. */
   name: string,
   /** Whether it sends. */
@@ -103,8 +146,10 @@ export type CameraView = {
   name: string,
   /** Its position, `center_ice` and so on, or empty. */
   position: string,
-  /** How it comes in: `webrtc`. */
+  /** How it comes in: `webrtc`, `rtsp`, `srt`, `rtmp`, `mjpeg`, `chunks`, `file`, `device`. */
   protocol: string,
+  /** The way in, as it is supervised. */
+  input: InputView,
   /** Its state. */
   state: SourceState,
   /** On air. */
@@ -127,8 +172,9 @@ export type CameraView = {
   delay_ms: Percentiles | null,
   /** Pictures received since the session's start. */
   frames: number,
-  /** Pictures known to be lost. */
-  lost: number,
+  /** Pictures known to be lost since the session's start; none where nothing counts them: only WebRTC's way in does. What share of
+   * the packets is lost before repair stands in `stats.loss`. */
+  lost: number | null,
   /** Times it came back. */
   reconnects: number,
   /** 0 to 1; none: not judged. */
@@ -136,7 +182,17 @@ export type CameraView = {
   /** Peak of its sound over the last 100 ms, dBFS. */
   level_dbfs: number | null,
   /** Its fader. */
-  fader: Fader, };
+  fader: Fader,
+  /** What is taken off its capture times, milliseconds. */
+  trim_ms: number,
+  /** Whether somebody or a sync set that. */
+  trimmed: boolean,
+  /** 0 is served first when time is short. */
+  priority: number,
+  /** What it has to do without for now: `none`, `keys_only`. */
+  shed: string,
+  /** Whether it hears the director or the programme at the moment: `off`, `programme`, `director`. */
+  hears: string, };
 
 /** What is known of a remote clock. */
 export type ClockState = {
@@ -160,7 +216,7 @@ export type Command = {
 export type Destination = {
   /** Its name. */
   name: string,
-  /** `rtmp`. */
+  /** `rtmp` or `srt`. */
   kind: string,
   /** Address without key. */
   url: string, };
@@ -250,6 +306,52 @@ export type Event = {
   /** Now. */
   to: SourceState,
   /** One sentence. */
+  reason: string, } | { "type": "trim_set",
+  /** Which. */
+  slot: SlotId,
+  /** Milliseconds taken off its capture times. */
+  trim_ms: number, } | { "type": "priority_set",
+  /** Which. */
+  slot: SlotId,
+  /** 0 is served first. */
+  priority: number, } | { "type": "sound_processing_set",
+  /** As it is now. */
+  processing: SoundProcessing, } | { "type": "source_set",
+  /** Which. */
+  slot: SlotId,
+  /** `rtsp`, `mjpeg`, `file`, `device`; `webrtc` when it takes whoever comes. */
+  protocol: string,
+  /** Where, without secrets. */
+  address: string, } | { "type": "destination_set",
+  /** Its name. */
+  name: string,
+  /** `rtmp` or `srt`. */
+  kind: string,
+  /** Where, without its key. */
+  address: string, } | { "type": "destination_removed",
+  /** Its name. */
+  name: string, } | { "type": "access_changed",
+  /** What happened. */
+  what: AccessChange,
+  /** Whose: a label, or an address that was locked out. */
+  label: string,
+  /** What they may do; empty when nothing. */
+  role: string, } | { "type": "load_shed",
+  /** 0 when nothing is shed, up to 3. */
+  level: number,
+  /** What is shed now, one phrase each. */
+  shed: Array<string>,
+  /** Why. */
+  reason: string, } | { "type": "encoder_changed",
+  /** The encoder now in use. */
+  encoder: string,
+  /** Why. */
+  reason: string, } | { "type": "segment_mended",
+  /** Its name. */
+  name: string,
+  /** `remade` or `gap`. */
+  how: string,
+  /** What was wrong. */
   reason: string, } | { "type": "undone",
   /** Sequence number of the undone event; the event that tells of it has a `seq` of its own. */
   undone_seq: number, } | { "type": "destination_changed",
@@ -261,7 +363,7 @@ export type Event = {
   reason: string, } | { "type": "recording_changed",
   /** File name within the session's folder. */
   file: string,
-  /** `started`, `finished`, `repaired`, `failed`. */
+  /** `started`, `finished`, `repaired`, `verified`, `deleted`, `failed`. */
   state: string,
   /** One sentence. */
   reason: string, } | { "type": "session_ended", });
@@ -296,20 +398,64 @@ export type Health = {
   /** Free disk where recordings go, bytes. */
   disk_free_bytes: number | null,
   /** Recording time left at the present rate, seconds. */
-  disk_left_s: number | null, };
+  disk_left_s: number | null,
+  /** Share of all cores in use by everything on this machine, 0 to 1. */
+  machine_cpu: number | null,
+  /** Memory that is still free, bytes. */
+  memory_free_bytes: number | null,
+  /** Received by this machine, bits a second. */
+  network_in_bps: number | null,
+  /** Sent by this machine, bits a second. */
+  network_out_bps: number | null,
+  /** Hottest sensor, degrees Celsius; none where there is none to read. */
+  temperature_c: number | null, };
 
-/** An invitation. It holds a secret: never log it. */
+/** How a source is reached. */
+export type InputView = {
+  /** `listening`, `connecting`, `connected`, `waiting`, `refused`, `off`. */
+  state: string,
+  /** Where, without secrets; empty when it takes whoever comes. */
+  address: string,
+  /** One sentence for a person; empty when all is well. */
+  detail: string,
+  /** Until the next attempt, milliseconds. */
+  retry_in_ms: number | null,
+  /** Which decoder, by its element's name. */
+  decoder: string | null, };
+
+/** Somebody with the crew code. */
+export type JoinRequest = {
+  /** Names the request. */
+  id: string,
+  /** What they called themselves. */
+  name: string,
+  /** Six digits that their phone shows too. */
+  digits: string,
+  /** When they asked, microseconds since 1970. */
+  since: Wall, };
+
+/** An invitation. It holds secrets: never log it. */
 export type JoinTicket = {
+  /** How often it can be used. */
+  kind: TicketKind,
   /** What the holder may do. */
   role: Role,
   /** The camera position, for a camera. */
   slot: SlotId | null,
   /** The page to open, with the token in its fragment. */
   page: string,
-  /** The token itself. */
+  /** The same page by every other address of this machine: never depend on a name being found. */
+  other_pages: Array<string>,
+  /** The token itself; a crew code is short enough to be typed. */
   token: string,
+  /** When it becomes void, microseconds since 1970; none: when somebody makes it so. */
+  expires: Wall | null,
   /** SHA-256 of the server's certificate, hexadecimal. */
-  certificate_sha256: string, };
+  certificate_sha256: string,
+  /** For apps that speak SRT, where the ticket is a camera's. */
+  srt: SrtInvitation | null,
+  /** For apps that speak RTMP, where the ticket is a camera's. */
+  rtmp: RtmpInvitation | null, };
 
 /** How cameras fill the picture. */
 export type Layout = { "type": "full" } | { "type": "picture_in_picture",
@@ -317,6 +463,14 @@ export type Layout = { "type": "full" } | { "type": "picture_in_picture",
   inset: SlotId, } | { "type": "side_by_side",
   /** The right one. */
   right: SlotId, };
+
+/** What is shed because time is short: the preview's rate first, then the decoding of cameras that are off air, then the
+ * programme's every other picture. Never sound, score or recordings. */
+export type Load = {
+  /** 0 when nothing is shed, up to 3. */
+  level: number,
+  /** What is shed, one phrase each. */
+  shed: Array<string>, };
 
 /** The match clock. It counts down or up from `millis` since `since` while it runs. */
 export type MatchClock = {
@@ -341,7 +495,32 @@ export type Meter = {
   /** EBU R 128 short-term loudness, LUFS. */
   short_term_lufs: number | null,
   /** Reduction by the limiter, dB. */
-  limiter_db: number, };
+  limiter_db: number,
+  /** EBU R 128 momentary loudness, LUFS. */
+  momentary_lufs: number | null,
+  /** EBU R 128 integrated loudness since the start, LUFS. */
+  integrated_lufs: number | null,
+  /** Highest true peak since the start, dBTP. */
+  true_peak_dbtp: number | null,
+  /** Gain by which the level is led, dB. */
+  ride_db: number,
+  /** How far everything else steps back for the commentator now, dB. */
+  duck_db: number, };
+
+/** A microphone without a picture. */
+export type MicrophoneView = {
+  /** [`SlotId::COMMENTARY`] or [`SlotId::TALKBACK`]. */
+  slot: SlotId,
+  /** Who speaks. */
+  name: string,
+  /** `webrtc` or `device`. */
+  protocol: string,
+  /** Its state. */
+  state: SourceState,
+  /** Peak over the last 100 ms, dBFS. */
+  level_dbfs: number | null,
+  /** Its fader. */
+  fader: Fader, };
 
 /** The answer to a command. */
 export type Outcome = { "seq": number } | { "refused": Refusal };
@@ -350,7 +529,7 @@ export type Outcome = { "seq": number } | { "refused": Refusal };
 export type OutputView = {
   /** Its name. */
   name: string,
-  /** `hls`, `rtmp`, `recording`. */
+  /** `hls`, `whep`, `rtmp`, `srt`. */
   kind: string,
   /** Address without key. */
   url: string,
@@ -363,7 +542,11 @@ export type OutputView = {
   /** Times it was reached again. */
   reconnects: number,
   /** Bits a second over the last seconds. */
-  bitrate_bps: number | null, };
+  bitrate_bps: number | null,
+  /** Until the next attempt, milliseconds. */
+  retry_in_ms: number | null,
+  /** Pictures and sound that were left out because it was slow or away. */
+  dropped: number, };
 
 /** The middle and the tail of a set of values. */
 export type Percentiles = {
@@ -430,6 +613,8 @@ export type Rate = {
 
 /** A recording. */
 export type Recording = {
+  /** Names it in commands: `cam1`, `programme`; of an earlier session with the session's id and `/` in front. */
+  id: string,
   /** The camera; none: the programme. */
   source: SlotId | null,
   /** `iso` or `programme`. */
@@ -445,7 +630,15 @@ export type Recording = {
   /** Whether it is being written. */
   writing: boolean,
   /** Bytes on disk. */
-  bytes: number, };
+  bytes: number,
+  /** Whether it may be called saved: `no` (not read back yet), `checking`, `repairing`, `saved`, `damaged`. */
+  verified: string,
+  /** How far a check or repair is, 0 to 1. */
+  progress: number | null,
+  /** What is wrong with it; empty when nothing is. */
+  problem: string,
+  /** Its tracks: `video h264`, `sound camera`, `sound programme`. */
+  tracks: Array<string>, };
 
 /** Why a request was not done. */
 export type Refusal = {
@@ -458,7 +651,14 @@ export type Refusal = {
 export type RefusalCode = "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "gone" | "too_large" | "too_many" | "busy";
 
 /** A role that a token carries. */
-export type Role = "owner" | "director" | "camera" | "viewer";
+export type Role = "owner" | "director" | "camera" | "commentator" | "viewer";
+
+/** What an RTMP app is set to. */
+export type RtmpInvitation = {
+  /** `rtmp://host:port/live`. */
+  url: string,
+  /** Stream key. */
+  key: string, };
 
 /** Life of a session (the states of the streaming design). */
 export type SessionState = "Starting" | "Running" | "Completed" | "Stored" | "Failed";
@@ -502,10 +702,16 @@ export type Snapshot = {
   graphics: { [key in string]: GraphicState },
   /** Which sound. */
   sound: SoundChoice,
+  /** How it is finished. */
+  sound_processing: SoundProcessing,
   /** The programme's meter. */
   meter: Meter,
   /** By slot. */
   cameras: Array<CameraView>,
+  /** Microphones without a picture: the commentator's, the director's. */
+  microphones: Array<MicrophoneView>,
+  /** Who came with the crew code and waits for the director. */
+  joins: Array<JoinRequest>,
   /** Where it goes. */
   outputs: Array<OutputView>,
   /** What is being recorded. */
@@ -514,15 +720,26 @@ export type Snapshot = {
   budget: BudgetView,
   /** This machine. */
   health: Health,
+  /** What is shed because time is short. */
+  load: Load,
   /** What needs attention, worst first. */
   warnings: Array<Warning>,
-  /** Watching now. */
-  viewers: number, };
+  /** Watching now, by every way. */
+  viewers: number,
+  /** Of these, by WebRTC. */
+  viewers_whep: number, };
 
 /** Which sound the programme carries. */
 export type SoundChoice = { "type": "follow_video" } | { "type": "fixed",
   /** Whose. */
   slot: SlotId, } | { "type": "mix" };
+
+/** How the programme's sound is finished. */
+export type SoundProcessing = {
+  /** How much louder the commentator is than everything else while he speaks, 6 to 20 LU. */
+  ducking_db: number,
+  /** Whether the level is led towards -16 LUFS. */
+  riding: boolean, };
 
 /** Life of a source. WHIP answers at once with `joining`. */
 export type SourceState = "empty" | "joining" | "live" | "stale" | "lost" | "returning";
@@ -542,6 +759,20 @@ export type SourceStats = {
   /** Time to decode one picture, milliseconds, mean. */
   decode_ms: number | null, };
 
+/** What an SRT app is set to. */
+export type SrtInvitation = {
+  /** `srt://host:port` of the slot's own port, caller mode. */
+  url: string,
+  /** Stream id. */
+  stream_id: string,
+  /** Passphrase, AES-128. */
+  passphrase: string,
+  /** Latency to set, milliseconds. */
+  latency_ms: number, };
+
+/** What several cameras see or hear at once, to set their clocks by. */
+export type SyncKind = "flash" | "clap";
+
 /** A team as graphics show it. */
 export type Team = {
   /** Full name. */
@@ -552,6 +783,9 @@ export type Team = {
   colour: string,
   /** Points. */
   score: number, };
+
+/** How often a ticket can be used. */
+export type TicketKind = "personal" | "crew" | "link";
 
 /** How one picture follows another. */
 export type TransitionKind = "cut" | "dissolve" | "dip" | "wipe";

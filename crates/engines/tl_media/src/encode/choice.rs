@@ -115,7 +115,7 @@ pub(crate) fn configure_x264(encoder: &gst::Element, config: &Video) {
 }
 
 /// Encodes two small pictures and waits for the first.
-fn try_out(name: &str) -> Result<(), Error> {
+pub(crate) fn try_out(name: &str) -> Result<(), Error> {
     init()?;
     let size = Size::new(320, 192);
     let config = Video { source: NOBODY, size, rate: Rate::FPS_30, bitrate_bps: 300_000, gop: MediaTime::from_secs(2), encoder: Some(name.to_owned()) };

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gst::prelude::*;
 
 use tl_base::{MediaTime, Rate, Size, SourceId};
 use tl_frame::{AccessUnit, Codec, Colour, ConfigId, Frame, PixelFormat, h264};
@@ -20,6 +21,26 @@ const MAX_QUEUE: u64 = 3;
 const CLOCK_START: gst::ClockTime = gst::ClockTime::from_seconds(3_600_000);
 /// How long an ending encoder may take to give out what it holds.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// An encoder that holds a picture for so long without giving one out is stuck.
+const HANG_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// How an encoder fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// What goes in comes out.
+    Well,
+    /// Pictures go in and nothing comes out.
+    Hung {
+        /// For how long.
+        silent: Duration,
+    },
+    /// It has stopped by an error.
+    Failed {
+        /// The library's own words.
+        detail: String,
+    },
+}
 
 /// What to encode, and how.
 #[derive(Clone, Debug)]
@@ -63,11 +84,14 @@ struct Pending {
     stamp: u64,
     capture: MediaTime,
     arrival: MediaTime,
+    since: Instant,
 }
 
 #[derive(Default)]
 struct Shared {
     pending: VecDeque<Pending>,
+    /// When the last unit came out.
+    gave: Option<Instant>,
     parameters: Option<h264::Parameters>,
     config_id: ConfigId,
 }
@@ -135,7 +159,7 @@ impl VideoEncoder {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().running_time(pts).all_headers(true).build();
             self.line.send_upstream(&self.encoder, event);
         }
-        lock(&self.shared).pending.push_back(Pending { stamp, capture: picture.capture, arrival: picture.arrival });
+        lock(&self.shared).pending.push_back(Pending { stamp, capture: picture.capture, arrival: picture.arrival, since: Instant::now() });
         if let Err(error) = self.line.push(buffer) {
             lock(&self.shared).pending.retain(|entry| entry.stamp != stamp);
             return Err(error);
@@ -148,6 +172,31 @@ impl VideoEncoder {
         Ok(())
     }
 
+    /// How it fares. Cheap: nothing is asked of the encoder itself, which may be stuck.
+    pub fn health(&self) -> Health {
+        if let Some(detail) = self.line.error() {
+            return Health::Failed { detail };
+        }
+        let shared = lock(&self.shared);
+        let Some(oldest) = shared.pending.front() else { return Health::Well };
+        let silent = shared.gave.map_or(oldest.since, |gave| gave.max(oldest.since)).elapsed();
+        if silent > HANG_LIMIT { Health::Hung { silent } } else { Health::Well }
+    }
+
+    /// Makes it stand still as a driver does that never returns, for tests.
+    #[doc(hidden)]
+    pub fn inject_hang(&self) {
+        if let Some(pad) = self.encoder.static_pad("src") {
+            pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
+        }
+    }
+
+    /// Makes it fail as a lost device does, for tests.
+    #[doc(hidden)]
+    pub fn inject_failure(&self) {
+        gst::element_error!(self.encoder, gst::StreamError::Encode, ["a fault on purpose"]);
+    }
+
     /// The encoder in use, by its element's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -155,7 +204,12 @@ impl VideoEncoder {
 
     /// Encodes what waits, hands it to the callback and ends.
     pub fn finish(self) -> Result<(), Error> {
-        self.line.drain(DRAIN)
+        self.drain(DRAIN)
+    }
+
+    /// The same within another limit; nothing is taken any more.
+    pub(crate) fn drain(&self, limit: Duration) -> Result<(), Error> {
+        self.line.drain(limit)
     }
 
     /// A picture's time inside the encoder: evenly spaced, so that rate control sees the stated rate.
@@ -208,6 +262,7 @@ fn unit_of(source: SourceId, rate: Rate, sample: gst::Sample, shared: &Mutex<Sha
     let at = shared.pending.iter().position(is_it)?;
     // What stands in front was skipped by the encoder.
     let pending = shared.pending.drain(..=at).next_back()?;
+    shared.gave = Some(Instant::now());
     if key {
         if let Some(found) = h264::Parameters::find(&data) {
             if shared.parameters.as_ref().is_some_and(|old| *old != found) {

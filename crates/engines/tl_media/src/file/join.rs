@@ -1,17 +1,18 @@
 //! Joins parts whose codec configurations differ, by decoding and encoding them again.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
 use tl_base::{MediaTime, Rate, Size, SlotId, SourceId};
-use tl_frame::{AccessUnit, Codec, PixelFormat, h264};
+use tl_frame::{AccessUnit, PixelFormat, h264};
 
 use crate::encode::{AacEncoder, Video, VideoEncoder};
 use crate::file::read::{decode_scaled, probe};
 use crate::line::lock;
-use crate::record::{Config, Failure, Kind, Part, Picture};
+use crate::record::{Config, Expected, Failure, Kind, Part, Picture, Sound, Voice};
 use crate::{Error, init};
 
 /// Sound of the joined file, bits a second.
@@ -37,8 +38,9 @@ pub struct Joined {
 /// Joins `parts` into one MP4 with H.264 and AAC; `offsets` are the places of their first pictures on a common timeline, in
 /// rising order. Pictures are fitted into the largest size among the parts. For parts that [`tl_mp4::join`] cannot join.
 ///
-/// A part that breaks off costs its rest, not the file. The file appears under its name when it is whole.
-pub fn join_reencoded(parts: &[PathBuf], offsets: &[MediaTime], out: &Path) -> Result<Joined, Error> {
+/// A part that breaks off costs its rest, not the file. The file appears under its name when it is whole. `progress` hears
+/// from 0 to 1; once `cancel` is set it ends with [`Error::Cancelled`] and leaves nothing behind.
+pub fn join_reencoded(parts: &[PathBuf], offsets: &[MediaTime], out: &Path, cancel: &AtomicBool, mut progress: impl FnMut(f64)) -> Result<Joined, Error> {
     init()?;
     if parts.is_empty() || parts.len() != offsets.len() {
         return Err(Error::Unsupported(format!("{} parts with {} offsets", parts.len(), offsets.len())));
@@ -56,7 +58,19 @@ pub fn join_reencoded(parts: &[PathBuf], offsets: &[MediaTime], out: &Path) -> R
     let pictures = VideoEncoder::for_file(config, PixelFormat::I420, taker(&output))?;
     let sound = AacEncoder::for_file(NOBODY, 2, SOUND_BPS, taker(&output))?;
     let mut last = None;
-    for (part, offset) in parts.iter().zip(offsets) {
+    let lengths: Vec<f64> = infos.iter().map(|info| info.as_ref().map_or(0.0, |info| info.seconds)).collect();
+    let total = lengths.iter().sum::<f64>().max(0.001);
+    let mut before = 0.0;
+    let mut told = -1.0;
+    for ((part, offset), length) in parts.iter().zip(offsets).zip(&lengths) {
+        let mut step = |at: MediaTime| {
+            let share = ((before + at.as_secs_f64().min(*length)) / total).clamp(0.0, 1.0);
+            if share - told >= 0.01 {
+                told = share;
+                progress(share);
+            }
+            if cancel.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+        };
         let (mut failure, mut refused) = (None, None);
         let read = decode_scaled(
             part,
@@ -74,9 +88,14 @@ pub fn join_reencoded(parts: &[PathBuf], offsets: &[MediaTime], out: &Path) -> R
                 block.capture += *offset;
                 refused = refused.take().or(sound.push(&block).err());
             },
+            &mut step,
         );
+        before += length;
         if let Some(error) = failure.or(refused).or_else(|| lock(&output).failure()) {
             return Err(error);
+        }
+        if matches!(read, Err(Error::Cancelled)) {
+            return Err(Error::Cancelled);
         }
         if let Err(error) = read {
             joined.problems.push(error.to_string());
@@ -128,7 +147,7 @@ impl Output {
 
     fn take_sound(&mut self, unit: &AccessUnit) -> Result<(), Failure> {
         match &mut self.part {
-            Some(part) => part.push_audio(unit),
+            Some(part) => part.push_audio(Voice::Own, unit),
             None if self.early.len() < MAX_EARLY => self.early.push(unit.clone()),
             None => {}
         }
@@ -138,13 +157,11 @@ impl Output {
     fn take_picture(&mut self, unit: &AccessUnit) -> Result<(), Failure> {
         if self.part.is_none() {
             let Some(parameters) = h264::Parameters::find(&unit.data) else { return Ok(()) };
-            let mut part = Part::start(&self.config, &mut 0, Picture::H264(parameters), unit)?;
-            if self.has_sound {
-                part.expect_sound(Codec::Aac);
-            }
+            let expected = Expected { own: self.has_sound.then_some(Sound::Aac), ..Expected::default() };
+            let mut part = Part::start(&self.config, &mut 0, Picture::H264(parameters), unit, expected)?;
             part.push_video(&self.config, unit)?;
             for unit in self.early.drain(..) {
-                part.push_audio(&unit);
+                part.push_audio(Voice::Own, &unit);
             }
             self.part = Some(part);
             return Ok(());

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use tl_base::{MediaTime, SAMPLE_RATE_HZ, Size, SlotId, SourceId};
-use tl_frame::{AccessUnit, AudioBlock, Codec, ConfigId, Frame, Memory, Rotation, h264, vp8};
+use tl_frame::{AccessUnit, AudioBlock, Codec, ConfigId, Frame, Memory, Rotation, av1, h264, h265};
 
 use crate::Error;
 use crate::file::source::{Branch, Kind, read};
 use crate::line::{element, set};
 use crate::mapped::{self, Mapped};
+use crate::record::Picture;
 
 /// What a file gave belongs to no camera; the caller knows better.
 const NOBODY: SourceId = SlotId(0);
@@ -49,11 +50,22 @@ pub struct FileInfo {
 
 /// Decodes a whole file. Pictures come as I420 or NV12 with `capture` = their time in the file, sound as 48 kHz stereo.
 pub fn decode_file(path: &Path, on_video: impl FnMut(Frame), on_audio: impl FnMut(AudioBlock)) -> Result<Summary, Error> {
-    decode_scaled(path, None, on_video, on_audio)
+    decode_scaled(path, None, on_video, on_audio, &mut |_| Ok(()))
+}
+
+/// Decodes a whole file and keeps nothing; `step` hears the time reached and may end it.
+pub(crate) fn decode_stoppable(path: &Path, step: &mut impl FnMut(MediaTime) -> Result<(), Error>) -> Result<Summary, Error> {
+    decode_scaled(path, None, |_| {}, |_| {}, step)
 }
 
 /// The same with every picture fitted into one size, with bars where the shape differs.
-pub(crate) fn decode_scaled(path: &Path, size: Option<Size>, mut on_video: impl FnMut(Frame), mut on_audio: impl FnMut(AudioBlock)) -> Result<Summary, Error> {
+pub(crate) fn decode_scaled(
+    path: &Path,
+    size: Option<Size>,
+    mut on_video: impl FnMut(Frame),
+    mut on_audio: impl FnMut(AudioBlock),
+    step: &mut impl FnMut(MediaTime) -> Result<(), Error>,
+) -> Result<Summary, Error> {
     let mut summary = Summary::default();
     let mut span: Option<(MediaTime, MediaTime)> = None;
     let mut grow = |start: MediaTime, length: MediaTime| {
@@ -67,6 +79,7 @@ pub(crate) fn decode_scaled(path: &Path, size: Option<Size>, mut on_video: impl 
         move |caps| decoded_branch(caps, size),
         |kind, sample| {
             let (start, length) = times(&sample);
+            step(start)?;
             match kind {
                 Kind::Video => {
                     let Some(frame) = frame_of(sample, start, summary.video_frames) else { return Ok(()) };
@@ -114,35 +127,52 @@ pub fn probe(path: &Path) -> Result<FileInfo, Error> {
     Ok(info)
 }
 
-/// All encoded pictures of a file: H.264 as Annex B with parameter sets before every key picture, or VP8. `capture`, `pts`
-/// and `dts` are the times in the file.
+/// All encoded pictures of a file, as sources send them: H.264 and H.265 as Annex B with parameter sets before every key
+/// picture. `capture`, `pts` and `dts` are the times in the file.
 pub fn read_access_units(path: &Path) -> Result<Vec<AccessUnit>, Error> {
     let mut units: Vec<AccessUnit> = Vec::new();
-    let mut parameters: Option<h264::Parameters> = None;
-    let mut vp8_size = None;
+    for_each_unit(path, |unit| {
+        units.push(unit);
+        Ok(())
+    })?;
+    if units.is_empty() {
+        return Err(Error::Content { what: "no pictures".to_owned(), path: path.to_path_buf() });
+    }
+    Ok(units)
+}
+
+/// The same, one after the other.
+pub(crate) fn for_each_unit(path: &Path, mut on_unit: impl FnMut(AccessUnit) -> Result<(), Error>) -> Result<(), Error> {
+    let mut known: Option<Picture> = None;
     let mut config_id = ConfigId(0);
     read(path, "parsebin", parsed_branch, |kind, sample| {
         let Some(codec) = sample.caps().and_then(codec_of).filter(|_| kind == Kind::Video) else { return Ok(()) };
         let Some(data) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()).map(|bytes| Bytes::copy_from_slice(&bytes)) else { return Ok(()) };
-        let key = is_key(&sample);
         let (pts, _) = times(&sample);
         let dts = sample.buffer().and_then(gst::BufferRef::dts).map_or(pts, from_clock);
-        let changed = match codec {
-            Codec::H264 => h264::Parameters::find(&data).is_some_and(|found| parameters.replace(found.clone()).is_some_and(|old| old != found)),
-            _ => vp8::size(&data).is_some_and(|found| vp8_size.replace(found).is_some_and(|old| old != found)),
-        };
-        config_id.0 += u32::from(changed);
-        let data = match &parameters {
-            Some(parameters) if key && codec == Codec::H264 => h264::with_parameter_sets(&data, parameters),
-            _ => data,
-        };
-        units.push(AccessUnit { source: NOBODY, codec, config_id, capture: pts, pts, dts, arrival: pts, key, data });
-        Ok(())
-    })?;
-    if units.is_empty() {
-        return Err(Error::Content { what: "no H.264 or VP8 pictures".to_owned(), path: path.to_path_buf() });
+        let mut unit = AccessUnit { source: NOBODY, codec, config_id, capture: pts, pts, dts, arrival: pts, key: is_key(&sample), data };
+        if let Some(found) = Picture::find(&unit)
+            && known.as_ref() != Some(&found)
+        {
+            config_id.0 += u32::from(known.is_some());
+            known = Some(found);
+        }
+        unit.config_id = config_id;
+        if let Some(picture) = known.as_ref().filter(|_| unit.key) {
+            unit.data = complete(&unit.data, picture);
+        }
+        on_unit(unit)
+    })
+}
+
+/// A key picture with its configuration in front.
+fn complete(data: &Bytes, picture: &Picture) -> Bytes {
+    match picture {
+        Picture::H264(parameters) => h264::with_parameter_sets(data, parameters),
+        Picture::H265(parameters) => h265::with_parameter_sets(data, parameters),
+        Picture::Av1(sequence) => av1::with_sequence_header(data, sequence),
+        Picture::Vp8(_) | Picture::Vp9(_) | Picture::Mjpeg(_) => data.clone(),
     }
-    Ok(units)
 }
 
 fn decoded_branch(caps: &gst::CapsRef, size: Option<Size>) -> Result<Option<Branch>, Error> {
@@ -170,24 +200,38 @@ fn decoded_branch(caps: &gst::CapsRef, size: Option<Size>) -> Result<Option<Bran
 }
 
 fn parsed_branch(caps: &gst::CapsRef) -> Result<Option<Branch>, Error> {
-    Ok(match codec_of(caps) {
-        Some(Codec::H264) => {
-            let parser = element("h264parse")?;
-            set(&parser, "config-interval", "-1");
-            let out = gst::Caps::builder("video/x-h264").field("stream-format", "byte-stream").field("alignment", "au").build();
-            Some(Branch { kind: Kind::Video, elements: vec![parser], out_caps: Some(out) })
+    let annex_b = |parser: &str, name: &str| {
+        let parser = element(parser)?;
+        set(&parser, "config-interval", "-1");
+        let out = gst::Caps::builder(name).field("stream-format", "byte-stream").field("alignment", "au").build();
+        Ok::<_, Error>(Some(Branch { kind: Kind::Video, elements: vec![parser], out_caps: Some(out) }))
+    };
+    match codec_of(caps) {
+        Some(Codec::H264) => annex_b("h264parse", "video/x-h264"),
+        Some(Codec::H265) => annex_b("h265parse", "video/x-h265"),
+        Some(Codec::Av1) => {
+            let out = gst::Caps::builder("video/x-av1").field("stream-format", "obu-stream").field("alignment", "tu").build();
+            Ok(Some(Branch { kind: Kind::Video, elements: vec![element("av1parse")?], out_caps: Some(out) }))
         }
-        Some(Codec::Vp8) => Some(Branch { kind: Kind::Video, elements: Vec::new(), out_caps: None }),
-        Some(Codec::Opus | Codec::Aac) => Some(Branch { kind: Kind::Audio, elements: Vec::new(), out_caps: None }),
-        None => None,
-    })
+        Some(Codec::Vp9) => {
+            let out = gst::Caps::builder("video/x-vp9").field("alignment", "super-frame").build();
+            Ok(Some(Branch { kind: Kind::Video, elements: vec![element("vp9parse")?], out_caps: Some(out) }))
+        }
+        Some(Codec::Vp8 | Codec::Mjpeg) => Ok(Some(Branch { kind: Kind::Video, elements: Vec::new(), out_caps: None })),
+        Some(Codec::Opus | Codec::Aac | Codec::AacAdts) => Ok(Some(Branch { kind: Kind::Audio, elements: Vec::new(), out_caps: None })),
+        None => Ok(None),
+    }
 }
 
 fn codec_of(caps: &gst::CapsRef) -> Option<Codec> {
     let structure = caps.structure(0)?;
     match structure.name().as_str() {
         "video/x-h264" => Some(Codec::H264),
+        "video/x-h265" => Some(Codec::H265),
         "video/x-vp8" => Some(Codec::Vp8),
+        "video/x-vp9" => Some(Codec::Vp9),
+        "video/x-av1" => Some(Codec::Av1),
+        "image/jpeg" => Some(Codec::Mjpeg),
         "audio/x-opus" => Some(Codec::Opus),
         "audio/mpeg" if structure.get::<i32>("mpegversion").is_ok_and(|version| version == 4 || version == 2) => Some(Codec::Aac),
         _ => None,

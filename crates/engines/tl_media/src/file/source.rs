@@ -12,7 +12,7 @@ use crate::{Error, init};
 /// Samples that may wait for the caller.
 const MAX_QUEUE: usize = 8;
 /// A file that gives nothing for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a stream of a file is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub(crate) fn read(
         bin.connect_deep_element_added(|_, _, element| {
             set(element, "max-threads", "2");
             set(element, "qos", "false");
+            keep_through_rate_changes(element);
         });
     }
 
@@ -84,6 +85,23 @@ pub(crate) fn read(
         }
     }
     fate.error().map_or(Ok(()), |detail| Err(content(path, detail)))
+}
+
+/// Hides the picture rate from VP8 and VP9 decoders. The demultiplexer tells another one whenever the pictures' distances
+/// change, and these decoders forget everything at any change of what they are told, up to the next key picture.
+fn keep_through_rate_changes(element: &gst::Element) {
+    let name = element.factory().map(|factory| factory.name().to_string());
+    let Some(pad) = element.static_pad("sink").filter(|_| matches!(name.as_deref(), Some("vp8dec" | "vp9dec"))) else { return };
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+        let Some(gst::PadProbeData::Event(event)) = &info.data else { return gst::PadProbeReturn::Ok };
+        let gst::EventView::Caps(caps) = event.view() else { return gst::PadProbeReturn::Ok };
+        let mut quiet = caps.caps_owned();
+        for structure in quiet.make_mut().iter_mut() {
+            structure.remove_field("framerate");
+        }
+        info.data = Some(gst::PadProbeData::Event(gst::event::Caps::builder(&quiet).seqnum(event.seqnum()).build()));
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn content(path: &Path, what: String) -> Error {

@@ -1,15 +1,22 @@
-//! WebM as far as a recorder needs it (RFC 9559): a head, clusters of simple blocks, and a length at a clean end.
+//! Matroska and WebM as far as a recorder needs them (RFC 9559): a head, clusters of simple blocks, and a length at a clean end.
 
 use bytes::Bytes;
 
 use tl_base::{MediaTime, SAMPLE_RATE_HZ, Size};
+use tl_frame::adts;
 
-use crate::record::container::{OPUS_PRE_SKIP, Timed};
+use crate::record::container::{SoundHead, Timed, TrackRun, VIDEO_TRACK};
+use crate::record::sound::{OPUS_PRE_SKIP, Sound};
 
-const VIDEO_TRACK: u8 = 1;
-const AUDIO_TRACK: u8 = 2;
 /// A size that means "until the end of the file", 8 bytes wide.
 const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+
+/// What the head says of the pictures.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) codec: &'static str,
+    pub(super) size: Size,
+}
 
 /// Where the fields lie that a clean end fills in.
 #[derive(Default)]
@@ -21,13 +28,15 @@ pub(super) struct Mkv {
 
 impl Mkv {
     /// EBML header, segment of unknown size, information and tracks.
-    pub(super) fn head(&mut self, size: Size, has_audio: bool) -> Bytes {
+    pub(super) fn head(&mut self, picture: Entry, sounds: &[SoundHead]) -> Bytes {
+        // WebM allows VP8 and Opus alone.
+        let is_webm = picture.codec == "V_VP8" && !sounds.iter().any(|head| head.sound.is_aac());
         let header = [
             unsigned(0x4286, 1),
             unsigned(0x42f7, 1),
             unsigned(0x42f2, 4),
             unsigned(0x42f3, 8),
-            element(0x4282, b"webm"),
+            element(0x4282, if is_webm { b"webm" } else { b"matroska" }),
             unsigned(0x4287, 4),
             unsigned(0x4285, 2),
         ];
@@ -42,22 +51,22 @@ impl Mkv {
         out.extend(element(0x1549_a966, &info.concat()));
         self.duration_at = out.len() as u64 - 8;
 
-        let mut tracks = video_entry(size);
-        if has_audio {
-            tracks.extend(audio_entry());
+        let mut tracks = video_entry(picture);
+        for (at, head) in sounds.iter().enumerate() {
+            tracks.extend(audio_entry(head, at == 0));
         }
         out.extend(element(0x1654_ae6b, &tracks));
         Bytes::from(out)
     }
 
     /// One cluster; blocks are in the order of their times.
-    pub(super) fn cluster(&self, video: &[Timed], audio: &[Timed]) -> Bytes {
-        let mut blocks: Vec<(u8, &Timed)> = video.iter().map(|sample| (VIDEO_TRACK, sample)).chain(audio.iter().map(|sample| (AUDIO_TRACK, sample))).collect();
+    pub(super) fn cluster<'a>(&self, tracks: impl Iterator<Item = &'a TrackRun<'a>>) -> Bytes {
+        let mut blocks: Vec<(u8, &Timed)> = tracks.flat_map(|track| track.samples.iter().map(|sample| (track.number, sample))).collect();
         blocks.sort_by_key(|(_, sample)| sample.start);
         let base = blocks.first().map_or(0, |(_, sample)| millis(sample.start));
         let mut body = unsigned(0xe7, base.unsigned_abs());
         for (track, sample) in blocks {
-            let relative = i16::try_from(millis(sample.start) - base).unwrap_or(i16::MAX).to_be_bytes();
+            let relative = i16::try_from(millis(sample.start + sample.offset) - base).unwrap_or(i16::MAX).to_be_bytes();
             let flags = if sample.key { 0x80 } else { 0 };
             let [high, low] = relative;
             let mut block = vec![0x80 | track, high, low, flags];
@@ -77,31 +86,44 @@ impl Mkv {
     }
 }
 
-fn video_entry(size: Size) -> Vec<u8> {
-    let video = [unsigned(0xb0, size.width.into()), unsigned(0xba, size.height.into())].concat();
-    let entry = [unsigned(0xd7, VIDEO_TRACK.into()), unsigned(0x73c5, VIDEO_TRACK.into()), unsigned(0x83, 1), unsigned(0x9c, 0), element(0x86, b"V_VP8")];
+fn video_entry(picture: Entry) -> Vec<u8> {
+    let video = [unsigned(0xb0, picture.size.width.into()), unsigned(0xba, picture.size.height.into())].concat();
+    let number = u64::from(VIDEO_TRACK);
+    let entry = [unsigned(0xd7, number), unsigned(0x73c5, number), unsigned(0x83, 1), unsigned(0x9c, 0), element(0x86, picture.codec.as_bytes())];
     element(0xae, &[entry.concat(), element(0xe0, &video)].concat())
 }
 
-fn audio_entry() -> Vec<u8> {
-    let audio = [element(0xb5, &f64::from(SAMPLE_RATE_HZ).to_be_bytes()), unsigned(0x9f, 2)].concat();
+fn audio_entry(head: &SoundHead, is_default: bool) -> Vec<u8> {
+    let channels = match head.sound {
+        Sound::SourceAac { channels: 7, .. } => 8,
+        Sound::SourceAac { channels, .. } => channels.into(),
+        Sound::Aac | Sound::Opus => 2,
+    };
+    let audio = [element(0xb5, &f64::from(head.sound.timescale()).to_be_bytes()), unsigned(0x9f, channels)].concat();
+    let (number, default) = (u64::from(head.number), u64::from(is_default));
+    let mut entry = vec![unsigned(0xd7, number), unsigned(0x73c5, number), unsigned(0x83, 2), unsigned(0x9c, 0), unsigned(0x88, default)];
+    entry.push(element(0x536e, head.name.as_bytes()));
+    entry.extend(match head.sound {
+        Sound::Opus => opus_fields(),
+        Sound::Aac => aac_fields(2, adts::rate_index(SAMPLE_RATE_HZ).unwrap_or_default(), 2),
+        Sound::SourceAac { object_type, rate_index, channels } => aac_fields(object_type, rate_index, channels),
+    });
+    element(0xae, &[entry.concat(), element(0xe1, &audio)].concat())
+}
+
+fn opus_fields() -> Vec<Vec<u8>> {
     let mut head = b"OpusHead".to_vec();
     head.extend_from_slice(&[1, 2]);
     head.extend_from_slice(&OPUS_PRE_SKIP.to_le_bytes());
     head.extend_from_slice(&SAMPLE_RATE_HZ.to_le_bytes());
     head.extend_from_slice(&[0, 0, 0]);
     let delay = MediaTime::from_samples(OPUS_PRE_SKIP.into()).nanos().unsigned_abs();
-    let entry = [
-        unsigned(0xd7, AUDIO_TRACK.into()),
-        unsigned(0x73c5, AUDIO_TRACK.into()),
-        unsigned(0x83, 2),
-        unsigned(0x9c, 0),
-        element(0x86, b"A_OPUS"),
-        element(0x63a2, &head),
-        unsigned(0x56aa, delay),
-        unsigned(0x56bb, 80_000_000),
-    ];
-    element(0xae, &[entry.concat(), element(0xe1, &audio)].concat())
+    vec![element(0x86, b"A_OPUS"), element(0x63a2, &head), unsigned(0x56aa, delay), unsigned(0x56bb, 80_000_000)]
+}
+
+fn aac_fields(object_type: u8, rate_index: u8, channels: u8) -> Vec<Vec<u8>> {
+    let header = adts::Header { object_type, rate_index, channels, header_bytes: 0, frame_bytes: 0, blocks: 1 };
+    vec![element(0x86, b"A_AAC"), element(0x63a2, &header.audio_specific_config())]
 }
 
 fn millis(time: MediaTime) -> i64 {

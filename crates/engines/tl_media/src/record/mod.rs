@@ -1,32 +1,38 @@
 //! Recordings as received: encoded units in, crash-safe files out, nothing decoded.
 //!
-//! A recording is a list of parts. A part holds one configuration of one codec, from a key picture on: H.264 with its sound
-//! as fragmented MP4, VP8 with its sound as WebM. Whatever happens to the process, a part plays up to its last whole
-//! fragment.
+//! A recording is a list of parts. A part holds one configuration of one codec, from a key picture on: H.264, H.265, VP9 and
+//! AV1 as fragmented MP4, VP8 as WebM, JPEG pictures as Matroska. Beside its own sound a part may hold the programme's, as a
+//! third track. Whatever happens to the process, a part plays up to its last whole fragment.
 
 mod container;
 mod mkv;
 mod part;
 mod part_file;
+mod picture;
+mod sound;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
-use tl_base::{MediaTime, never};
+use tl_base::{MediaTime, SlotId, SourceId, never};
 use tl_frame::{AccessUnit, Codec};
 
-pub(crate) use container::Picture;
-pub(crate) use part::{Failure, Part};
+pub(crate) use part::{Expected, Failure, Part, Voice};
+pub(crate) use picture::Picture;
+pub(crate) use sound::Sound;
 
 use crate::Error;
 use crate::unit_queue::{UnitQueue, WhenFull};
 
 /// Encoded bytes that may wait for the disk.
 const MAX_QUEUE_BYTES: usize = 64 << 20;
+/// Marks the programme's sound in a recorder's queue; no source has this number.
+const PROGRAMME: SourceId = SlotId(u16::MAX);
 
 /// What a recording is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +124,7 @@ pub struct Summary {
 /// picture are left out. When 64 MB wait for the disk, what comes is dropped up to the next key picture and reported.
 pub struct Recorder {
     queue: Arc<UnitQueue>,
+    expects_programme: Arc<AtomicBool>,
     thread: Option<JoinHandle<Summary>>,
 }
 
@@ -129,15 +136,30 @@ impl Recorder {
         let name = format!("record-{}", config.stem);
         let dir = config.dir.clone();
         let taken = Arc::clone(&queue);
-        let run = move || writer::Writer::new(config, Box::new(on_event)).run(&taken);
+        let expects_programme = Arc::new(AtomicBool::new(false));
+        let expects = Arc::clone(&expects_programme);
+        let run = move || writer::Writer::new(config, expects, Box::new(on_event)).run(&taken);
         let thread = std::thread::Builder::new().name(name).spawn(run).map_err(Error::file("start a recorder", &dir))?;
-        Ok(Self { queue, thread: Some(thread) })
+        Ok(Self { queue, expects_programme, thread: Some(thread) })
     }
 
     /// Takes a unit of pictures or sound; never waits for the disk.
     pub fn push(&self, unit: &AccessUnit) {
         // What was dropped is reported by the writer, which knows when the gap ends.
         self.queue.push(unit);
+    }
+
+    /// Gives every part that begins from now on a track for the programme's sound, whether or not any has come by then.
+    pub fn expect_programme_sound(&self) {
+        self.expects_programme.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes a frame of the programme's sound (raw AAC, 48 kHz stereo) for a track of its own; never waits for the disk. Its
+    /// capture time is that of what is heard in it, on the clock of the pictures, so that both lie together.
+    pub fn push_programme_sound(&self, unit: &AccessUnit) {
+        if unit.codec == Codec::Aac {
+            self.queue.push(&AccessUnit { source: PROGRAMME, ..unit.clone() });
+        }
     }
 
     /// Ends the part here: the source reconnected. The next begins at the next key picture.

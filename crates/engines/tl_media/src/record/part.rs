@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use tl_base::MediaTime;
-use tl_frame::{AccessUnit, Codec, ConfigId};
+use tl_frame::{AccessUnit, ConfigId};
 
 use crate::Error;
-use crate::decode::samples_of;
-use crate::record::container::{Container, Picture, Timed};
+use crate::record::container::{Container, OWN_SOUND_TRACK, PROGRAMME_TRACK, SoundHead, Timed, TrackRun};
 use crate::record::part_file::PartFile;
-use crate::record::{Config, PartInfo};
+use crate::record::picture::Picture;
+use crate::record::sound::{Packet, Sound, SoundTrack};
+use crate::record::{Config, Kind, PartInfo};
 
-/// The least distance between two pictures: more than one tick of the video grid.
-const MIN_STEP: MediaTime = MediaTime::from_micros(12);
-/// Sound this close to its expected place is put there; the rest is a gap.
-const AUDIO_SLACK: MediaTime = MediaTime::from_millis(10);
+/// The least distance between two pictures: a tick of Matroska's clock, and more than one of the video grid.
+const MIN_STEP: MediaTime = MediaTime::from_millis(1);
 /// How much longer the first fragment may wait for sound to begin.
 const SOUND_WAIT: MediaTime = MediaTime::from_millis(500);
+/// The longest time between decoding and showing a picture; a source that claims more has its times mixed up.
+const MAX_REORDER: MediaTime = MediaTime::from_secs(2);
 /// How long the last picture lasts when nothing says so.
 const USUAL_PICTURE: MediaTime = MediaTime::from_millis(33);
 /// The longest fragment, however late the next picture comes: a file format counts it in 16-bit milliseconds.
@@ -31,8 +32,29 @@ const MAX_FRAGMENT_BYTES: usize = 16 << 20;
 /// A picture whose length is not known before the next one comes.
 struct Open {
     start: MediaTime,
+    offset: MediaTime,
     key: bool,
     data: Bytes,
+}
+
+/// Which of a part's two sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// What belongs to the pictures.
+    Own,
+    /// What went on air meanwhile.
+    Programme,
+}
+
+/// What is known of the sound before a part begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    /// The own sound's track is there whether or not sound comes.
+    pub(crate) own: Option<Sound>,
+    /// So is the programme's.
+    pub(crate) programme: bool,
+    /// Own sound is AAC, which not every container takes.
+    pub(crate) own_is_aac: bool,
 }
 
 /// A part being written.
@@ -41,17 +63,19 @@ pub(crate) struct Part {
     container: Container,
     picture: Picture,
     config_id: ConfigId,
+    kind: Kind,
+    /// Whether the container takes AAC.
+    takes_aac: bool,
     start: MediaTime,
+    /// By how much the first picture is shown later than decoded; what all decoding times are moved by.
+    lead: MediaTime,
     open: Option<Open>,
     video: Vec<Timed>,
-    audio: Vec<Timed>,
-    audio_codec: Option<Codec>,
-    audio_end: Option<MediaTime>,
+    own: SoundTrack,
+    programme: SoundTrack,
     head_written: bool,
     /// End of what is in the file, on the file's timeline.
     written: MediaTime,
-    /// Sound came that this file has no track for.
-    misses_sound: bool,
     waiting_bytes: usize,
 }
 
@@ -72,23 +96,26 @@ impl From<Failure> for Error {
 
 impl Part {
     /// Makes the file for a key picture.
-    pub(crate) fn start(config: &Config, number: &mut u32, picture: Picture, unit: &AccessUnit) -> Result<Self, Failure> {
-        let file = PartFile::create(&config.dir, &config.stem, picture.extension(), number).map_err(|(path, error)| Failure::Disk(path, error))?;
+    pub(crate) fn start(config: &Config, number: &mut u32, picture: Picture, unit: &AccessUnit, expected: Expected) -> Result<Self, Failure> {
+        let extension = picture.extension(expected.programme || expected.own_is_aac);
+        let file = PartFile::create(&config.dir, &config.stem, extension, number).map_err(|(path, error)| Failure::Disk(path, error))?;
         let container = Container::new(&picture);
+        let programme = SoundTrack::expecting(expected.programme.then_some(Sound::Aac));
         Ok(Self {
             file,
             container,
             picture,
             config_id: unit.config_id,
+            kind: config.kind,
+            takes_aac: extension != "webm",
             start: unit.capture,
+            lead: reorder(unit),
             open: None,
             video: Vec::new(),
-            audio: Vec::new(),
-            audio_codec: None,
-            audio_end: None,
+            own: SoundTrack::expecting(expected.own),
+            programme,
             head_written: false,
             written: MediaTime::ZERO,
-            misses_sound: false,
             waiting_bytes: 0,
         })
     }
@@ -97,9 +124,14 @@ impl Part {
         self.file.path()
     }
 
-    /// Makes a track for sound before any has come.
-    pub(crate) fn expect_sound(&mut self, codec: Codec) {
-        self.audio_codec = Some(codec);
+    /// Capture time at which its pictures end, as far as they are known.
+    pub(crate) fn end(&self) -> MediaTime {
+        self.start + self.written
+    }
+
+    /// Whether it has a track for the programme's sound.
+    pub(crate) fn has_programme(&self) -> bool {
+        self.head_written && self.programme.sound.is_some()
     }
 
     /// Whether the disk took at least one fragment.
@@ -112,60 +144,59 @@ impl Part {
     pub(crate) fn must_end_before(&self, unit: &AccessUnit, picture: Option<&Picture>) -> bool {
         let step = self.open.as_ref().map_or(MediaTime::ZERO, |open| unit.capture - self.start - open.start);
         let changed = unit.config_id != self.config_id || picture.is_some_and(|picture| *picture != self.picture);
-        changed || step > MAX_STEP || step < -MAX_STEP || (unit.key && self.misses_sound)
+        changed || step > MAX_STEP || step < -MAX_STEP || (unit.key && (self.own.misses || self.programme.misses))
     }
 
     /// Adds a picture; may write a fragment.
     pub(crate) fn push_video(&mut self, config: &Config, unit: &AccessUnit) -> Result<(), Failure> {
-        let at = unit.capture - self.start;
+        let (shown, reorder) = (unit.capture - self.start, reorder(unit));
+        let at = shown - reorder + self.lead;
         let start = self.open.as_ref().map_or(at, |open| at.max(open.start + MIN_STEP));
+        // Without reordering a picture is shown when it is decoded, wherever its jitter put it.
+        let offset = if reorder == MediaTime::ZERO && self.lead == MediaTime::ZERO { MediaTime::ZERO } else { shown - start };
         self.close_picture(start);
-        let fragment = if self.head_written || self.audio_codec.is_some() { config.fragment } else { config.fragment + SOUND_WAIT };
+        let complete = self.own.sound.is_some() && (self.kind == Kind::Programme || self.programme.sound.is_some());
+        let fragment = if self.head_written || complete { config.fragment } else { config.fragment + SOUND_WAIT };
         if self.waiting_bytes > MAX_FRAGMENT_BYTES || self.video.first().is_some_and(|first| start - first.start >= fragment) {
             self.flush()?;
         }
         self.waiting_bytes += unit.data.len();
-        self.open = Some(Open { start, key: unit.key, data: unit.data.clone() });
+        self.open = Some(Open { start, offset, key: unit.key, data: unit.data.clone() });
         self.sync(config)
     }
 
     /// Adds sound. What lies before the file's zero or fits no track of it is left out.
-    pub(crate) fn push_audio(&mut self, unit: &AccessUnit) {
-        let samples = match unit.codec {
-            Codec::Aac => Some(1_024),
-            _ => samples_of(&unit.data),
-        };
-        let Some(samples) = samples.filter(|_| self.picture.goes_with(unit.codec)) else { return };
-        if self.audio_codec.is_some_and(|codec| codec != unit.codec) || (self.head_written && self.audio_codec.is_none()) {
-            self.misses_sound = true;
-            return;
-        }
+    pub(crate) fn push_audio(&mut self, voice: Voice, unit: &AccessUnit) {
+        let Some(packet) = Packet::read(unit) else { return };
         let at = unit.capture - self.start;
         // Sound far from the pictures is from another clock and would only tear the file apart.
-        let far = self.open.as_ref().is_some_and(|open| (at - open.start).abs() > MAX_STEP);
-        if at < MediaTime::ZERO || far {
+        let newest = self.open.as_ref().map_or(self.written, |open| open.start);
+        if (at - newest).abs() > MAX_STEP {
             return;
         }
-        let start = match self.audio_end {
-            Some(end) if at - end < AUDIO_SLACK => end,
-            _ => at,
+        let track = match voice {
+            Voice::Own => &mut self.own,
+            Voice::Programme => &mut self.programme,
         };
-        let end = start + MediaTime::from_samples(i64::try_from(samples).unwrap_or_default());
-        if let Some(last) = self.audio.last_mut() {
-            last.end = start;
+        if packet.sound.is_aac() && !self.takes_aac {
+            track.misses = true;
+        } else if track.takes(packet.sound, self.head_written) {
+            track.push(packet, at);
         }
-        self.audio_codec = Some(unit.codec);
-        self.audio_end = Some(end);
-        self.audio.push(Timed { start, end, key: true, data: unit.data.clone() });
     }
 
-    /// Writes what is left and fills in what only the end knows. None when the file held nothing and is gone.
-    pub(crate) fn finish(mut self) -> (Option<PartInfo>, Option<Failure>) {
+    /// Writes all pictures; sound of their time may still come.
+    pub(crate) fn end_pictures(&mut self) -> Result<(), Failure> {
         let length = self.video.last().map_or(USUAL_PICTURE, |last| (last.end - last.start).min(MediaTime::from_millis(200)));
         if let Some(end) = self.open.as_ref().map(|open| open.start + length) {
             self.close_picture(end);
         }
-        let failure = self.flush().err();
+        self.flush()
+    }
+
+    /// Writes what is left and fills in what only the end knows. None when the file held nothing and is gone.
+    pub(crate) fn finish(mut self) -> (Option<PartInfo>, Option<Failure>) {
+        let failure = self.end_pictures().and_then(|()| self.flush_sound()).err();
         let (info, late) = self.abandon();
         (info, failure.or(late))
     }
@@ -185,29 +216,67 @@ impl Part {
 
     fn close_picture(&mut self, end: MediaTime) {
         if let Some(open) = self.open.take() {
-            self.video.push(Timed { start: open.start, end, key: open.key, data: open.data });
+            self.video.push(Timed { start: open.start, end, offset: open.offset, key: open.key, data: open.data });
         }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
         let Some(end) = self.video.last().map(|last| last.end) else { return Ok(()) };
-        let content = |error| Failure::Content(self.file.path().to_path_buf(), error);
         let mut block = Vec::new();
         if !self.head_written {
-            block.extend_from_slice(&self.container.head(&self.picture, self.audio_codec).map_err(content)?);
+            let heads = self.heads();
+            block.extend_from_slice(&self.container.head(&self.picture, &heads).map_err(|error| self.content(error))?);
         }
-        let content = |error| Failure::Content(self.file.path().to_path_buf(), error);
-        block.extend_from_slice(&self.container.fragment(&self.video, &self.audio).map_err(content)?);
-        self.file.append(&block).map_err(|error| Failure::Disk(self.file.path().to_path_buf(), error))?;
+        let before = std::mem::replace(&mut self.written, end);
+        if let Err(failure) = self.write_fragment(block) {
+            self.written = before;
+            return Err(failure);
+        }
         self.head_written = true;
-        self.written = end;
-        self.video.clear();
-        self.audio.clear();
         self.waiting_bytes = 0;
         Ok(())
+    }
+
+    /// Writes sound of the pictures' time that came after the last of them.
+    fn flush_sound(&mut self) -> Result<(), Failure> {
+        let waits = self.own.is_due(self.written) || self.programme.is_due(self.written);
+        if waits && self.head_written { self.write_fragment(Vec::new()) } else { Ok(()) }
+    }
+
+    /// Writes the pictures that wait and the sound that begins before they end; what is ahead of them waits for the next.
+    fn write_fragment(&mut self, mut block: Vec<u8>) -> Result<(), Failure> {
+        let tracks = [(OWN_SOUND_TRACK, &self.own), (PROGRAMME_TRACK, &self.programme)];
+        let runs: Vec<TrackRun<'_>> = tracks
+            .into_iter()
+            .filter_map(|(number, track)| Some(TrackRun { number, timescale: track.sound?.timescale(), samples: track.due(self.written) }))
+            .filter(|run| !run.samples.is_empty())
+            .collect();
+        let fragment = self.container.fragment(self.picture.codec(), &self.video, &runs);
+        block.extend_from_slice(&fragment.map_err(|error| self.content(error))?);
+        self.file.append(&block).map_err(|error| Failure::Disk(self.file.path().to_path_buf(), error))?;
+        self.video.clear();
+        self.own.drop_due(self.written);
+        self.programme.drop_due(self.written);
+        Ok(())
+    }
+
+    fn heads(&self) -> Vec<SoundHead> {
+        let own = if self.kind == Kind::Programme { "programme" } else { "camera" };
+        let tracks = [(OWN_SOUND_TRACK, own, self.own.sound), (PROGRAMME_TRACK, "programme", self.programme.sound)];
+        tracks.into_iter().filter_map(|(number, name, sound)| Some(SoundHead { number, name, sound: sound? })).collect()
+    }
+
+    fn content(&self, error: Error) -> Failure {
+        Failure::Content(self.file.path().to_path_buf(), error)
     }
 
     fn sync(&mut self, config: &Config) -> Result<(), Failure> {
         self.file.sync_if_due(config.sync.to_duration()).map_err(|error| Failure::Disk(self.file.path().to_path_buf(), error))
     }
+}
+
+/// How much later than decoded a picture is shown.
+fn reorder(unit: &AccessUnit) -> MediaTime {
+    let reorder = unit.pts - unit.dts;
+    if reorder > MediaTime::ZERO && reorder <= MAX_REORDER { reorder } else { MediaTime::ZERO }
 }

@@ -2,23 +2,37 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tl_frame::{AccessUnit, Codec, h264, vp8};
+use tl_base::MediaTime;
+use tl_frame::{AccessUnit, Codec};
 
-use crate::record::container::Picture;
-use crate::record::part::{Failure, Part};
-use crate::record::{Config, Event, PartInfo, Summary};
+use crate::record::part::{Expected, Failure, Part, Voice};
+use crate::record::picture::Picture;
+use crate::record::{Config, Event, PROGRAMME, PartInfo, Summary};
 use crate::unit_queue::{Taken, UnitQueue};
 
 /// How long a disk that refused is left alone.
 const REST: Duration = Duration::from_secs(5);
+/// How long an ended part waits for the programme's sound of its last pictures, which leaves the studio later than they came.
+const LAST_SOUND: Duration = Duration::from_secs(2);
+
+/// A part whose pictures have ended.
+struct Closing {
+    part: Part,
+    since: Instant,
+}
 
 pub(super) struct Writer {
     config: Config,
     on_event: Box<dyn FnMut(Event) + Send>,
     number: u32,
     part: Option<Part>,
+    closing: Option<Closing>,
+    expects_programme: Arc<AtomicBool>,
+    own_is_aac: bool,
     parts: Vec<PartInfo>,
     /// When the disk refused; none while it does not.
     refused: Option<Instant>,
@@ -26,17 +40,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(config: Config, on_event: Box<dyn FnMut(Event) + Send>) -> Self {
-        Self { config, on_event, number: 0, part: None, parts: Vec::new(), refused: None, lost: 0 }
+    pub(super) fn new(config: Config, expects_programme: Arc<AtomicBool>, on_event: Box<dyn FnMut(Event) + Send>) -> Self {
+        Self { config, on_event, number: 0, part: None, closing: None, expects_programme, own_is_aac: false, parts: Vec::new(), refused: None, lost: 0 }
     }
 
     /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self, queue: &UnitQueue) -> Summary {
         loop {
-            match queue.take(Duration::from_secs(3_600)) {
+            let patience = if self.closing.is_some() { LAST_SOUND } else { Duration::from_secs(3_600) };
+            match queue.take(patience) {
+                Taken::Unit(unit) if unit.codec.is_audio() && unit.source == PROGRAMME => self.write_programme(&unit),
                 Taken::Unit(unit) if unit.codec.is_audio() => {
+                    self.own_is_aac = unit.codec != Codec::Opus;
                     if let Some(part) = &mut self.part {
-                        part.push_audio(&unit);
+                        part.push_audio(Voice::Own, &unit);
                     }
                 }
                 Taken::Unit(unit) => self.write(&unit),
@@ -45,13 +62,31 @@ impl Writer {
                 Taken::TimedOut => {}
                 Taken::Closed => break,
             }
+            if self.closing.as_ref().is_some_and(|closing| closing.since.elapsed() >= LAST_SOUND) {
+                self.close();
+            }
         }
         self.end_part();
+        self.close();
         Summary { kind: self.config.kind, parts: self.parts, dropped: queue.dropped() + self.lost }
     }
 
+    /// Gives the programme's sound to the part whose pictures it goes with.
+    fn write_programme(&mut self, unit: &AccessUnit) {
+        self.expects_programme.store(true, Ordering::Relaxed);
+        if let Some(closing) = &mut self.closing {
+            closing.part.push_audio(Voice::Programme, unit);
+        }
+        if self.closing.as_ref().is_some_and(|closing| unit.capture >= closing.part.end()) {
+            self.close();
+        }
+        if let Some(part) = &mut self.part {
+            part.push_audio(Voice::Programme, unit);
+        }
+    }
+
     fn write(&mut self, unit: &AccessUnit) {
-        let picture = picture_of(unit);
+        let picture = Picture::find(unit);
         if self.part.as_ref().is_some_and(|part| part.must_end_before(unit, picture.as_ref())) {
             self.end_part();
         }
@@ -77,7 +112,8 @@ impl Writer {
     }
 
     fn begin_part(&mut self, picture: Picture, unit: &AccessUnit) {
-        match Part::start(&self.config, &mut self.number, picture, unit) {
+        let expected = Expected { own: None, programme: self.expects_programme.load(Ordering::Relaxed), own_is_aac: self.own_is_aac };
+        match Part::start(&self.config, &mut self.number, picture, unit, expected) {
             Ok(part) => {
                 (self.on_event)(Event::PartStarted { path: part.path().to_path_buf(), start: unit.capture });
                 self.part = Some(part);
@@ -86,9 +122,25 @@ impl Writer {
         }
     }
 
+    /// Ends the pictures of the part; with the programme's sound it stays open for the last of that.
     fn end_part(&mut self) {
-        let Some(part) = self.part.take() else { return };
-        let (info, failure) = part.finish();
+        let Some(mut part) = self.part.take() else { return };
+        self.close();
+        if let Err(failure) = part.end_pictures() {
+            self.part = Some(part);
+            return self.give_up(failure);
+        }
+        let waits = part.has_programme() && part.end() > MediaTime::ZERO;
+        self.closing = Some(Closing { part, since: Instant::now() });
+        if !waits {
+            self.close();
+        }
+    }
+
+    /// Ends the file of a part whose pictures have ended.
+    fn close(&mut self) {
+        let Some(closing) = self.closing.take() else { return };
+        let (info, failure) = closing.part.finish();
         self.note_end(info);
         if let Some(failure) = failure {
             self.report(failure);
@@ -130,14 +182,5 @@ fn event_of(failure: Failure) -> Event {
         Failure::Disk(path, error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Event::DiskFull { path },
         Failure::Disk(path, error) => failed(path, error.to_string()),
         Failure::Content(path, error) => failed(path, error.to_string()),
-    }
-}
-
-/// What a key picture says about itself; none for other pictures.
-fn picture_of(unit: &AccessUnit) -> Option<Picture> {
-    match unit.codec {
-        Codec::H264 if unit.key => h264::Parameters::find(&unit.data).map(Picture::H264),
-        Codec::Vp8 if unit.key => vp8::size(&unit.data).map(Picture::Vp8),
-        _ => None,
     }
 }

@@ -100,4 +100,14 @@ mod tests {
         let shown = format!("{:?}", Address::parse("rtmp://a/live/sesame"));
         assert!(!shown.contains("sesame"), "{shown}");
     }
+
+    #[test]
+    fn any_text_is_read_without_a_panic() {
+        bolero::check!().for_each(|bytes: &[u8]| {
+            let text = format!("rtmps://{}", String::from_utf8_lossy(bytes));
+            if let Ok(address) = Address::parse(&text) {
+                assert!(address.port > 0 && !address.host.is_empty() && !address.application_url().is_empty());
+            }
+        });
+    }
 }

@@ -2,11 +2,12 @@
 
 /// A value as far as commands need it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Number(f64),
     Boolean(bool),
     String(String),
     Object(Vec<(String, Value)>),
+    Array(Vec<Value>),
     Null,
 }
 
@@ -14,23 +15,23 @@ pub(super) enum Value {
 const MAX_DEPTH: u8 = 8;
 
 impl Value {
-    pub(super) fn string(text: &str) -> Self {
+    pub(crate) fn string(text: &str) -> Self {
         Self::String(text.to_owned())
     }
 
     /// A member of an object by its name.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         let Self::Object(members) = self else { return None };
         members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
     /// The text of a string.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// The value of a number.
-    pub(super) fn number(&self) -> Option<f64> {
+    pub(crate) fn number(&self) -> Option<f64> {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
 
@@ -53,6 +54,11 @@ impl Value {
                 }
                 out.extend_from_slice(&[0, 0, 9]);
             }
+            Self::Array(values) => {
+                out.push(10);
+                out.extend_from_slice(&u32::try_from(values.len()).unwrap_or(0).to_be_bytes());
+                values.iter().for_each(|value| value.write(out));
+            }
             Self::Null => out.push(5),
         }
     }
@@ -66,7 +72,7 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Values one behind the other.
-pub(super) fn write(values: &[Value]) -> Vec<u8> {
+pub(crate) fn write(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for value in values {
         value.write(&mut out);
@@ -75,7 +81,7 @@ pub(super) fn write(values: &[Value]) -> Vec<u8> {
 }
 
 /// The values that can be read; what follows an unreadable one is left out.
-pub(super) fn read(bytes: &[u8]) -> Vec<Value> {
+pub(crate) fn read(bytes: &[u8]) -> Vec<Value> {
     let mut rest = bytes;
     std::iter::from_fn(|| read_value(&mut rest, 0)).collect()
 }
@@ -101,6 +107,21 @@ fn read_value(rest: &mut &[u8], depth: u8) -> Option<Value> {
             }
         }
         5 | 6 => Some(Value::Null),
+        10 if depth < MAX_DEPTH => {
+            let count = u32::from_be_bytes(*take(rest, 4)?.first_chunk()?);
+            // Collected one by one: the count itself is not to be trusted.
+            (0..count).map(|_| read_value(rest, depth + 1)).collect::<Option<_>>().map(Value::Array)
+        }
+        // A date: milliseconds and an unused zone.
+        11 => {
+            let number = f64::from_be_bytes(*take(rest, 8)?.first_chunk()?);
+            take(rest, 2)?;
+            Some(Value::Number(number))
+        }
+        12 => {
+            let length = u32::from_be_bytes(*take(rest, 4)?.first_chunk()?);
+            Some(Value::String(String::from_utf8_lossy(take(rest, usize::try_from(length).ok()?)?).into_owned()))
+        }
         _ => None,
     }
 }
@@ -129,6 +150,7 @@ mod tests {
             Value::Object(vec![
                 ("level".to_owned(), Value::string("error")),
                 ("inner".to_owned(), Value::Object(vec![("on".to_owned(), Value::Boolean(true))])),
+                ("fourCcList".to_owned(), Value::Array(vec![Value::string("hvc1"), Value::string("av01")])),
             ]),
         ];
         assert_eq!(read(&write(&values)), values);
@@ -140,5 +162,7 @@ mod tests {
             assert!(read(bytes).len() <= bytes.len());
         });
         assert_eq!(read(&[3; 4_000]).len(), 0);
+        assert_eq!(read(&[10; 4_000]).len(), 0);
+        assert_eq!(read(&[3, 0, 1, b'a'].repeat(100_000)).len(), 0);
     }
 }

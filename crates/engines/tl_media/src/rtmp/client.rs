@@ -1,5 +1,8 @@
 //! One connection from the first byte to the last.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{ErrorKind, Read, Write};
@@ -8,6 +11,7 @@ use std::time::{Duration, Instant};
 use tl_base::MediaTime;
 use tl_frame::{AccessUnit, Codec, h264};
 
+use crate::push::{End, Link, Reached};
 use crate::rtmp::address::Address;
 use crate::rtmp::amf::{self, Value};
 use crate::rtmp::answer::{Answer, answer_of, refusal, said};
@@ -32,23 +36,12 @@ const COMMANDS: u8 = 3;
 const SOUND: u8 = 4;
 const PICTURES: u8 = 6;
 
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// We were told to stop.
-    Stopped,
-    /// The network or the server went away; it may come back.
-    Lost(String),
-    /// The server said no, or TLS does not trust it.
-    Refused(String),
-    /// The server hung up on our stream's name without a word, which most do on a wrong key.
-    HungUp,
-}
-
 /// A connection to a server.
 pub(super) struct Client<'a> {
     io: Box<dyn Transport>,
     queue: &'a UnitQueue,
+    /// Where the stream's timeline begins.
+    begin: MediaTime,
     reader: Reader,
     out: Vec<u8>,
     out_at: usize,
@@ -66,14 +59,15 @@ pub(super) struct Client<'a> {
     stream: u32,
     start: Option<MediaTime>,
     parameters: Option<h264::Parameters>,
-    last_ms: [u32; 2],
+    last_ms: [u64; 2],
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(io: Box<dyn Transport>, queue: &'a UnitQueue) -> Self {
+    pub(super) fn new(io: Box<dyn Transport>, queue: &'a UnitQueue, begin: MediaTime) -> Self {
         Self {
             io,
             queue,
+            begin,
             reader: Reader::new(),
             out: Vec::new(),
             out_at: 0,
@@ -94,8 +88,9 @@ impl<'a> Client<'a> {
     }
 
     /// From the handshake to the server's word that it takes the stream.
-    pub(super) fn open(&mut self, address: &Address) -> Result<(), End> {
-        self.handshake()?;
+    pub(super) fn open(&mut self, address: &Address, link: &Link<'_>) -> Result<(), End> {
+        self.handshake(if address.tls { Some(link) } else { None })?;
+        link.reached(Reached::Handshake);
         self.control(kind::SET_CHUNK_SIZE, OUT_CHUNK as u32);
         let members = [
             ("app", Value::string(&address.app)),
@@ -105,7 +100,11 @@ impl<'a> Client<'a> {
         ];
         let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.command(0, &[Value::string("connect"), Value::Number(1.0), Value::Object(members)]);
-        self.result_of(1.0)?;
+        self.result_of(1.0).map_err(|end| match end {
+            // So do servers that do not know an application and have no words for it.
+            End::Lost(_) if self.ended => End::HungUp("the server hangs up on the application, which is probably wrong"),
+            other => other,
+        })?;
         self.control(kind::WINDOW_SIZE, WINDOW);
 
         let key = Value::string(address.key.expose());
@@ -115,32 +114,36 @@ impl<'a> Client<'a> {
         let created = self.result_of(4.0)?;
         self.stream = created.iter().rev().find_map(Value::number).map_or(1, |id| id as u32);
 
+        link.reached(Reached::Publish);
         self.command(self.stream, &[Value::string("publish"), Value::Number(5.0), Value::Null, key, Value::string("live")]);
         self.publish_starts()
     }
 
-    /// Sends what the queue gives until something ends it. `on_progress` gets the bytes acknowledged so far.
-    pub(super) fn run(&mut self, has_audio: bool, on_progress: &mut dyn FnMut(u64)) -> End {
+    /// Sends what the queue gives until something ends it.
+    pub(super) fn run(&mut self, has_audio: bool, link: &Link<'_>) -> End {
         self.queue.restart();
         loop {
-            if let Err(end) = self.turn(has_audio) {
-                on_progress(self.bytes());
+            let turned = self.turn(has_audio);
+            link.progress(self.sent, self.bytes());
+            if self.has_proof() {
+                link.note_proof();
+            }
+            if let Err(end) = turned {
                 if end == End::Stopped {
                     self.say_goodbye();
                 }
                 return end;
             }
-            on_progress(self.bytes());
         }
     }
 
     /// Bytes that have arrived as far as this connection can know.
-    pub(super) fn bytes(&self) -> u64 {
+    fn bytes(&self) -> u64 {
         if self.acked_at.is_some() { self.acknowledged } else { self.sent }
     }
 
     /// Whether the server has shown that data reaches it.
-    pub(super) fn has_proof(&self) -> bool {
+    fn has_proof(&self) -> bool {
         self.acked_at.is_some() || self.sent > u64::from(WINDOW)
     }
 
@@ -196,9 +199,10 @@ impl<'a> Client<'a> {
         if self.start.is_none() {
             let (true, Some(parameters)) = (unit.key, &found) else { return };
             self.start = Some(unit.dts);
-            self.message(COMMANDS, kind::DATA, 0, flv::metadata(parameters.size, has_audio));
+            let begin = self.timestamp(MediaTime::ZERO, 0);
+            self.message(COMMANDS, kind::DATA, begin, flv::metadata(parameters.size, has_audio));
             if has_audio {
-                self.message(SOUND, kind::AUDIO, 0, flv::audio_config());
+                self.message(SOUND, kind::AUDIO, begin, flv::audio_config());
             }
         }
         let Some(start) = self.start else { return };
@@ -213,12 +217,13 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Milliseconds on the stream's timeline, which never runs back.
+    /// Milliseconds on the stream's timeline, which never runs back. The wire has 32 bits for them, which come round after
+    /// 49.7 days (Adobe RTMP 1.0, section 3).
     fn timestamp(&mut self, since: MediaTime, lane: usize) -> u32 {
-        let at = u32::try_from(since.nanos().max(0) / 1_000_000).unwrap_or(u32::MAX);
-        let Some(last) = self.last_ms.get_mut(lane) else { return at };
+        let at = u64::try_from((self.begin + since).nanos() / 1_000_000).unwrap_or(0);
+        let Some(last) = self.last_ms.get_mut(lane) else { return at as u32 };
         *last = at.max(*last);
-        *last
+        *last as u32
     }
 
     /// A short farewell; the server learns the end from the closed connection anyway.
@@ -230,7 +235,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn handshake(&mut self) -> Result<(), End> {
+    /// `secured` is told when the first bytes have come through TLS.
+    fn handshake(&mut self, secured: Option<&Link<'_>>) -> Result<(), End> {
         // C0 and C1: version 3, time zero, noise. Nothing here needs to be hard to guess.
         let mut noise = RandomState::new().build_hasher();
         self.out.push(3);
@@ -245,6 +251,9 @@ impl<'a> Client<'a> {
         while answer.len() < 1 + 2 * 1_536 {
             self.flush_out()?;
             self.receive(&mut answer)?;
+            if let Some(link) = secured.filter(|_| !answer.is_empty()) {
+                link.reached(Reached::Tls);
+            }
             if self.ended {
                 return Err(End::Lost("the server closed the connection".to_owned()));
             }
@@ -294,7 +303,7 @@ impl<'a> Client<'a> {
             }
             // Hanging up here is how a server without words refuses a name.
             if self.ended || matches!(pumped, Err(End::Lost(_))) {
-                return Err(End::HungUp);
+                return Err(End::HungUp("the server hangs up on the stream key, which is probably wrong"));
             }
             pumped?;
             self.wait(deadline)?;

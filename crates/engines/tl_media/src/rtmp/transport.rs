@@ -1,24 +1,26 @@
 //! A connection that never blocks: plain TCP, or TLS on it.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::push::{End, Link, Reached};
 use crate::rtmp::address::Address;
-use crate::rtmp::client::End;
 use crate::unit_queue::UnitQueue;
 
 /// How long one address may take to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a name may take to be found.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(8);
 /// Bytes that the system may hold for us. A server that reads nothing is noticed when they are full.
 const SEND_BUFFER: usize = 256 << 10;
 /// Between two looks at a connection that is being made.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Bytes both ways; `WouldBlock` where there is nothing to do.
 pub(super) trait Transport: Read + Write + Send {}
@@ -26,20 +28,52 @@ pub(super) trait Transport: Read + Write + Send {}
 impl Transport for TcpStream {}
 impl Transport for StreamOwned<ClientConnection, TcpStream> {}
 
-/// Connects to the first address that answers. Ends early when `queue` is closed.
-pub(super) fn connect(address: &Address, extra_roots: &[Vec<u8>], queue: &UnitQueue) -> Result<Box<dyn Transport>, End> {
-    let found = (address.host.as_str(), address.port).to_socket_addrs();
-    let found: Vec<SocketAddr> = found.map_err(|_| End::Lost("the server's name is not known".to_owned()))?.collect();
+/// Connects to the first address that answers. Ends early when the queue is closed.
+pub(super) fn connect(address: &Address, extra_roots: &[Vec<u8>], link: &Link<'_>) -> Result<Box<dyn Transport>, End> {
     let mut last = End::Lost("the server's name has no address".to_owned());
-    for one in found {
-        match connect_one(one, queue) {
-            Ok(stream) if address.tls => return Ok(Box::new(secure(stream, address, extra_roots)?)),
-            Ok(stream) => return Ok(Box::new(stream)),
+    for one in resolve(&address.host, address.port, link.queue)? {
+        link.reached(Reached::Resolved);
+        let begun = Instant::now();
+        match connect_one(one, link.queue) {
+            Ok(stream) => {
+                // The system answers once the server's first packet is here.
+                link.note_rtt(begun.elapsed());
+                link.reached(Reached::Connected);
+                return if address.tls { Ok(Box::new(secure(stream, address, extra_roots)?)) } else { Ok(Box::new(stream)) };
+            }
             Err(End::Stopped) => return Err(End::Stopped),
             Err(end) => last = end,
         }
     }
     Err(last)
+}
+
+/// The addresses behind a name. The system's resolver cannot be stopped, so it is asked on a thread that outlives an early
+/// end by what the resolver itself takes; it holds nothing but the name.
+pub(crate) fn resolve(host: &str, port: u16, queue: &UnitQueue) -> Result<Vec<SocketAddr>, End> {
+    let unknown = || End::Lost("the server's name is not known".to_owned());
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let name = host.to_owned();
+    let asked = std::thread::Builder::new().name("resolve".to_owned()).spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs().map(|found| found.take(16).collect());
+        if sender.send(found).is_err() {
+            tracing::debug!("a name was found too late");
+        }
+    });
+    asked.map_err(|_| unknown())?;
+    let deadline = Instant::now() + RESOLVE_LIMIT;
+    loop {
+        match receiver.try_recv() {
+            Ok(found) => return found.map_err(|_| unknown()),
+            Err(mpsc::TryRecvError::Disconnected) => return Err(unknown()),
+            Err(mpsc::TryRecvError::Empty) if Instant::now() >= deadline => return Err(unknown()),
+            Err(mpsc::TryRecvError::Empty) if queue.wait_closed(LOOK) => return Err(End::Stopped),
+            Err(mpsc::TryRecvError::Empty) => {}
+        }
+    }
 }
 
 fn connect_one(address: SocketAddr, queue: &UnitQueue) -> Result<TcpStream, End> {
@@ -99,9 +133,23 @@ fn secure(stream: TcpStream, address: &Address, extra_roots: &[Vec<u8>]) -> Resu
 /// A system's or TLS's error as an end: what TLS does not trust will not be trusted the next time either.
 pub(super) fn end_of(error: &io::Error) -> End {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(why)) => End::Refused(format!("the server's certificate is not trusted: {why:?}")),
+        Some(rustls::Error::InvalidCertificate(why)) => End::Refused(format!("the server's certificate is not trusted: {}", distrust(why))),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            End::Refused("the server does not speak TLS, so the address may begin with rtmp:// instead of rtmps://".to_owned())
+        }
         Some(other) => End::Refused(format!("TLS failed: {other}")),
         None => End::Lost(reason_of(error)),
+    }
+}
+
+fn distrust(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::UnknownIssuer => "nobody whom this machine trusts has signed it",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "it was made for a server of another name",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its time is over",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "its time has not come, or this machine's clock is wrong",
+        CertificateError::Revoked => "it was revoked",
+        _ => "it is not in order",
     }
 }
 

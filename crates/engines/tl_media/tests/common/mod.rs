@@ -1,10 +1,16 @@
 //! Pictures that carry their number, and clips made of them.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+pub mod log;
+pub mod nginx;
+pub mod peers;
+pub mod programme;
+pub mod publisher;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tl_base::{MediaTime, Rate, Size, SlotId, SourceId};
 use tl_frame::{AccessUnit, Colour, Frame, Memory, PixelFormat, Rotation, VecPlanes};
@@ -121,7 +127,9 @@ pub fn ffprobe(path: &Path, args: &[&str]) -> String {
 
 /// Pictures that ffprobe decodes.
 pub fn decoded_frames(path: &Path) -> u64 {
-    ffprobe(path, &["-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames"]).trim_matches(',').parse().expect("a number")
+    let text = ffprobe(path, &["-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames"]);
+    // Of a transport stream it tells every stream twice.
+    text.lines().next().unwrap_or_default().trim_matches(',').parse().expect("a number")
 }
 
 /// Presentation times of a stream's packets, seconds.
@@ -137,4 +145,13 @@ pub fn clip(folder: &Path, name: &str, size: Size, pictures: u64, key_every: u32
         writer.push(&picture(at, size)).expect("room");
     }
     writer.finish().expect("a clip")
+}
+
+/// Waits for a number that only a counter shows.
+pub fn wait_for(what: &str, limit: Duration, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -19,6 +19,10 @@ pub struct Impairment {
     pub delay_ms: f64,
     /// And up to this much longer, milliseconds, each its own amount.
     pub jitter_ms: f64,
+    /// Bits a second that the narrowest place lets through; 0 for no limit.
+    pub rate_bps: f64,
+    /// How long datagrams may queue before the narrowest place, milliseconds; those that come when it is full are lost.
+    pub queue_ms: f64,
     /// Whether jitter may let datagrams overtake each other, as Wi-Fi seldom does.
     pub reorder: bool,
     /// What the dice begin with.
@@ -27,7 +31,7 @@ pub struct Impairment {
 
 impl Default for Impairment {
     fn default() -> Self {
-        Self { loss: 0.0, burst: 1.0, delay_ms: 0.0, jitter_ms: 0.0, reorder: false, seed: 1 }
+        Self { loss: 0.0, burst: 1.0, delay_ms: 0.0, jitter_ms: 0.0, rate_bps: 0.0, queue_ms: 150.0, reorder: false, seed: 1 }
     }
 }
 
@@ -65,13 +69,15 @@ pub(crate) struct Impaired {
     bad: bool,
     order: u64,
     last_due: Option<Instant>,
+    /// When the narrowest place has let through all that was put into it.
+    free: Option<Instant>,
     lost: u64,
     on_the_way: BinaryHeap<Reverse<OnTheWay>>,
 }
 
 impl Impaired {
     pub fn new(what: Impairment) -> Self {
-        Self { what, state: what.seed ^ 0x9e37_79b9_7f4a_7c15, bad: false, order: 0, last_due: None, lost: 0, on_the_way: BinaryHeap::new() }
+        Self { what, state: what.seed ^ 0x9e37_79b9_7f4a_7c15, bad: false, order: 0, last_due: None, free: None, lost: 0, on_the_way: BinaryHeap::new() }
     }
 
     pub fn set(&mut self, what: Impairment) {
@@ -93,11 +99,15 @@ impl Impaired {
             self.lost += 1;
             return None;
         }
+        let Some(through) = self.squeeze(now, bytes.len()) else {
+            self.lost += 1;
+            return None;
+        };
         let millis = self.what.delay_ms.max(0.0) + self.what.jitter_ms.max(0.0) * self.random();
-        if millis <= 0.0 && self.on_the_way.is_empty() {
+        if millis <= 0.0 && through <= now && self.on_the_way.is_empty() {
             return Some((to, bytes));
         }
-        let mut due = now + Duration::from_secs_f64((millis / 1e3).min(60.0));
+        let mut due = through + Duration::from_secs_f64((millis / 1e3).min(60.0));
         if !self.what.reorder {
             due = due.max(self.last_due.unwrap_or(due));
         }
@@ -118,6 +128,20 @@ impl Impaired {
     /// When the next one arrives.
     pub fn due(&self) -> Option<Instant> {
         self.on_the_way.peek().map(|Reverse(next)| next.due)
+    }
+
+    /// When a datagram that comes now has passed the narrowest place; none when the queue before it is full.
+    fn squeeze(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        if self.what.rate_bps <= 0.0 {
+            return Some(now);
+        }
+        let begins = self.free.unwrap_or(now).max(now);
+        if (begins - now).as_secs_f64() * 1e3 > self.what.queue_ms.max(0.0) {
+            return None;
+        }
+        let through = begins + Duration::from_secs_f64((bytes as f64 * 8.0 / self.what.rate_bps).min(60.0));
+        self.free = Some(through);
+        Some(through)
     }
 
     /// Two states after Gilbert: in the bad one everything is lost.
@@ -178,6 +202,24 @@ mod tests {
         check(0.1, 4.0);
         let bad = Impairment { loss: 0.3, burst: 3.0, seed: 5, ..Impairment::default() };
         assert_eq!(outcome(bad, 1_000), outcome(bad, 1_000), "the same seed loses the same");
+    }
+
+    #[test]
+    fn a_narrow_place_lets_through_its_rate_and_no_more() {
+        // 1 Mbit/s and datagrams of 1,000 bytes: one leaves every 8 ms, and 100 ms of them may wait.
+        let mut way = Impaired::new(Impairment { rate_bps: 1e6, queue_ms: 100.0, ..Impairment::default() });
+        let (began, to) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 9)));
+        let mut arrived = 0;
+        for millis in 0..1_000 {
+            let now = began + Duration::from_millis(millis);
+            way.take(now, to, vec![0; 1_000]);
+            while way.pop(now).is_some() {
+                arrived += 1;
+            }
+        }
+        assert!((123..=126).contains(&arrived), "{arrived} datagrams in a second");
+        assert!((855..=865).contains(&way.lost()), "{} lost", way.lost());
+        assert!(way.due().is_some_and(|due| due >= began + Duration::from_millis(999)));
     }
 
     #[test]

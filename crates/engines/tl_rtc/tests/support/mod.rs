@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod browser;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,10 +37,19 @@ pub fn studio() -> Studio {
     studio_at(vec![[127, 0, 0, 1].into()])
 }
 
+/// A studio that this many may watch.
+pub fn studio_with(max_viewers: usize) -> Studio {
+    studio_of(vec![[127, 0, 0, 1].into()], max_viewers)
+}
+
 pub fn studio_at(addresses: Vec<IpAddr>) -> Studio {
+    studio_of(addresses, 64)
+}
+
+fn studio_of(addresses: Vec<IpAddr>, max_viewers: usize) -> Studio {
     let clock = MediaClock::starting_at(MediaTime::ZERO);
     let (sender, events) = bounded(100_000);
-    let config = Config { addresses, port: 0, clock };
+    let config = Config { addresses, port: 0, clock, max_viewers };
     let server = Server::start(config, move |event| drop(sender.send(event))).expect("a server");
     Studio { server, events, clock }
 }
@@ -53,6 +64,8 @@ pub struct Phone {
     pub events: Vec<publish::Event>,
     pub key_next: bool,
     pub bytes: usize,
+    /// The sources that it announced.
+    pub ssrcs: Vec<u32>,
     next: Option<Instant>,
     next_sound: Option<Instant>,
 }
@@ -72,6 +85,7 @@ pub fn phone(studio: &Studio, slot: u16, config: publish::Config) -> Phone {
         events: Vec::new(),
         key_next: true,
         bytes: 8_000,
+        ssrcs: offer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok()).collect(),
         next: None,
         next_sound: None,
     }

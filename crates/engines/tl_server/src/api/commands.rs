@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use tl_wire::{Command, Outcome};
+use tl_wire::{Action, Command, Outcome};
 
+use super::tickets::end_access;
 use super::{check_session, json};
 use crate::app::App;
 use crate::body::read_json;
@@ -24,12 +25,19 @@ pub(super) async fn post_command(
 ) -> Result<Response, Refused> {
     check_session(&app, &id)?;
     let command: Command = read_json(request, &app.config.limits).await?;
+    caller.check_still(&app)?;
     let plain = !command.id.is_empty() && command.id.len() <= MAX_ID_BYTES && !command.id.chars().any(char::is_control);
     if !plain {
         return Err(Refused::invalid(format!("The command's id is not a text of 1 to {MAX_ID_BYTES} characters; send a fresh one with each command.")));
     }
+    let taken_back = if let Action::RevokeAccess { label } = &command.command { Some(label.clone()) } else { None };
     match app.backend.command(caller.actor, command).await {
         Outcome::Refused(refusal) => Err(refusal.into()),
-        done @ Outcome::Seq(_) => Ok(json(&done)),
+        done @ Outcome::Seq(_) => {
+            if let Some(label) = taken_back {
+                end_access(&app, &label).await;
+            }
+            Ok(json(&done))
+        }
     }
 }

@@ -12,7 +12,7 @@ use tl_wire::Role;
 
 use super::json;
 use crate::app::{App, Door};
-use crate::body::read_json;
+use crate::body::read_secret_json;
 use crate::guard::{authenticate, cookie, peer_of};
 use crate::refused::Refused;
 
@@ -31,7 +31,7 @@ struct LoggedIn {
 
 pub(super) async fn log_in(State(app): State<Arc<App>>, Extension(door): Extension<Door>, request: Request) -> Result<Response, Refused> {
     let peer = peer_of(&request);
-    let asked: LogIn = read_json(request, &app.config.limits).await?;
+    let asked: LogIn = read_secret_json(request, &app.config.limits).await?;
     let actor = authenticate(&app, door, peer, asked.token.expose())?;
     let mut response = json(&LoggedIn { role: actor.role, label: actor.label, slot: actor.slot });
     set_cookie(&mut response, &cookie(&app.cookie_name(door), asked.token.expose(), door));
@@ -44,7 +44,7 @@ pub(super) async fn log_out(State(app): State<Arc<App>>, Extension(door): Extens
     response
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) {
+pub(super) fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(mut value) = HeaderValue::from_str(cookie) {
         value.set_sensitive(true);
         response.headers_mut().insert(header::SET_COOKIE, value);

@@ -27,7 +27,7 @@ pub(super) async fn start_watching(State(app): State<Arc<App>>, Extension(caller
         tracing::warn!("no grant: {error}");
         busy()
     })?;
-    save(&app).await;
+    save_grants(&app).await;
     Ok(json(&WatchGrant { url: format!("/v/{}/live.m3u8", issued.text), expires: issued.expires.to_rfc3339() }))
 }
 
@@ -39,12 +39,12 @@ struct Ended {
 
 pub(super) async fn end_watching(State(app): State<Arc<App>>) -> Response {
     let revoked = app.grants.revoke(None);
-    save(&app).await;
+    save_grants(&app).await;
     json(&Ended { revoked })
 }
 
 /// A grant that is not kept still works until the next start.
-async fn save(app: &App) {
+pub(super) async fn save_grants(app: &App) {
     let grants = Arc::clone(&app.grants);
     match tokio::task::spawn_blocking(move || grants.save()).await {
         Ok(Ok(())) => {}

@@ -32,6 +32,7 @@ fn the_document_and_the_table_name_the_same_routes_and_roles() {
             let method = match route.method {
                 Method::Get => "get",
                 Method::Post => "post",
+                Method::Put => "put",
                 Method::Delete => "delete",
                 Method::Options => "options",
             };
@@ -67,10 +68,31 @@ fn answers_have_the_form_that_the_document_says() {
     check(&get("/api/v1/sessions/current/logs"), "Logs");
     get("/api/v1/sessions").as_array().unwrap().iter().for_each(|session| check(session, "SessionSummary"));
     get("/api/v1/sessions/current/recordings").as_array().unwrap().iter().for_each(|recording| check(recording, "Recording"));
+    for recording in get("/api/v1/sessions/s0/recordings").as_array().unwrap() {
+        check(recording, "Recording");
+    }
+    check(&get("/api/v1/recordings"), "AllRecordings");
+    check(&get("/api/v1/devices")[0], "Device");
+    check(&get("/api/v1/destinations"), "Destinations");
+    check(&get("/api/v1/clock"), "Clock");
     check(&get("/nothing"), "Refusal");
     let post = |path: &str, body: &str| Ask::post(door.http, path).token(DIRECTOR).json(body).send().json();
     check(&post("/api/v1/watch", "{}"), "WatchGrant");
     check(&post("/api/v1/tickets", r#"{"role":"viewer"}"#), "JoinTicket");
+    get("/api/v1/tickets").as_array().unwrap().iter().for_each(|ticket| check(ticket, "Ticket"));
+    let ticket = post("/api/v1/tickets", r#"{"role":"camera","slot":2}"#)["token"].as_str().unwrap().to_owned();
+    check(&post("/api/v1/join", &json!({ "ticket": ticket }).to_string()), "Joined");
+    let code = post("/api/v1/tickets", r#"{"role":"camera","kind":"crew"}"#)["token"].as_str().unwrap().to_owned();
+    check(&post("/api/v1/join", &json!({ "code": code, "name": "Anna" }).to_string()), "JoinWaiting");
+    let piece = Ask::post(door.http, "/api/v1/sessions/current/cameras/1/chunks?seq=0&timestamp=1").token(DIRECTOR).header("Content-Type", "video/webm");
+    check(&piece.body(b"x").send().json(), "ChunkAnswer");
+    check(&Ask::new(door.http, "DELETE", "/api/v1/tickets/guest").token(DIRECTOR).send().json(), "TicketsRevoked");
+    for what in streaming() {
+        door.fake.streaming.push(tl_base::Wall(1), what);
+    }
+    for event in door.fake.streaming.after(0, 9) {
+        check(&serde_json::to_value(event).unwrap(), "StreamingEvent");
+    }
     check(&post("/api/v1/login", &format!(r#"{{"token":"{OWNER}"}}"#)), "LoggedIn");
     check(&post("/api/v1/sessions/current/commands", r#"{"id":"a","command":{"type":"take"}}"#), "Done");
     check(&serde_json::to_value(&door.fake.events.lock().unwrap()[0]).unwrap(), "Event");
@@ -81,6 +103,18 @@ fn answers_have_the_form_that_the_document_says() {
         check(&json!({"id": "a", "command": action}), "Command");
     }
     assert!(fits(&document, &json!({"type": "fly"}), &document["components"]["schemas"]["Action"]).is_err());
+}
+
+fn streaming() -> [tl_server::Streaming; 5] {
+    use tl_server::Streaming;
+    let (kind, text) = (|| "video".to_owned(), || "x".to_owned());
+    [
+        Streaming::SegmentReady { kind: kind(), name: text(), msn: 1, seconds: 2.0, bytes: 3, latency_ms: Some(4.0) },
+        Streaming::ManifestUpdated { kind: kind(), path: text(), msn: 1, bytes: 2 },
+        Streaming::TranscodeCompleted { played_s: 1.0, segments_ready: 2, segments_failed: 0 },
+        Streaming::TranscodeFailed { kind: kind(), reason: text() },
+        Streaming::ProgressUpdate { played_s: 1.0, segments_ready: 2, segments_failed: 0 },
+    ]
 }
 
 fn actions() -> Vec<Action> {
@@ -106,6 +140,20 @@ fn actions() -> Vec<Action> {
         Action::SetSound { sound: SoundChoice::Fixed { slot } },
         Action::SetFader { slot, gain_db: -3.0, muted: false, delay_ms: 1 },
         Action::NameCamera { slot, name: text(), position: text() },
+        Action::SetTrim { slot, trim_ms: -20 },
+        Action::SyncSources { by: tl_show::SyncKind::Clap, reference: Some(slot) },
+        Action::SetPriority { slot, priority: 1 },
+        Action::SetSoundProcessing { ducking_db: 12.0, riding: false },
+        Action::Talk { to: Some(SlotId::COMMENTARY), on: true },
+        Action::SendText { to: None, text: text() },
+        Action::Disconnect { slot: SlotId::COMMENTARY },
+        Action::AdmitPhone { request: text(), slot },
+        Action::RefusePhone { request: text() },
+        Action::RevokeAccess { label: text() },
+        Action::RenewCrewCode {},
+        Action::VerifyRecording { id: text() },
+        Action::RepairRecording { id: text() },
+        Action::DeleteRecording { id: text() },
         Action::Undo {},
         Action::Destination { name: text(), on: true },
         Action::EndSession {},

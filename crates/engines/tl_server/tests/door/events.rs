@@ -4,7 +4,7 @@ use tl_base::SlotId;
 use tl_show::{Fact, SourceState};
 
 use crate::client::{Ask, Stream};
-use crate::fake::{CAMERA, DIRECTOR, Door, OWNER, VIEWER};
+use crate::fake::{CAMERA, COMMENTATOR, DIRECTOR, Door, OWNER, VIEWER, WINDOW};
 
 const EVENTS: &str = "/api/v1/sessions/current/events";
 
@@ -24,6 +24,38 @@ fn a_client_that_comes_back_loses_nothing() {
     assert!(block.starts_with("id: 301\ndata: {") && block.contains("\"type\":\"slate_set\""), "{block}");
     let mut all = Stream::open(Ask::get(door.http, &format!("{EVENTS}?after=0")).token(DIRECTOR));
     assert_eq!(all.seq(), Some(1));
+}
+
+#[test]
+fn who_was_away_for_long_gets_the_rest_from_the_log() {
+    let door = Door::open();
+    for _ in 0..WINDOW + 700 {
+        door.fake.slate();
+    }
+    let newest = WINDOW as u64 + 700;
+    let mut stream = Stream::open(Ask::get(door.http, EVENTS).token(DIRECTOR).header("Last-Event-ID", "3"));
+    for expect in 4..=newest {
+        assert_eq!(stream.seq(), Some(expect));
+    }
+    assert_eq!((door.fake.slate(), stream.seq()), (newest + 1, Some(newest + 1)));
+    assert!(door.fake.asked.lock().unwrap().iter().any(|asked| asked == "log 3"));
+    // A place behind the newest event is no place: nothing comes twice, and what happens next is heard.
+    let mut ahead = Stream::open(Ask::get(door.http, EVENTS).token(DIRECTOR).header("Last-Event-ID", &(newest + 1).to_string()));
+    assert_eq!((door.fake.slate(), ahead.seq()), (newest + 2, Some(newest + 2)));
+}
+
+#[test]
+fn live_delivery_is_followed_by_the_crew() {
+    let door = Door::open();
+    let path = EVENTS.replace("/events", "/streaming/events");
+    let what = || tl_server::Streaming::TranscodeFailed { kind: "video".to_owned(), reason: "no pictures".to_owned() };
+    door.fake.streaming.push(tl_base::Wall(1), what());
+    let mut stream = Stream::open(Ask::get(door.http, &format!("{path}?after=0")).token(DIRECTOR));
+    stream.next();
+    let block = stream.next().unwrap();
+    assert!(block.starts_with("id: 1\n") && block.contains("\"type\":\"TranscodeFailed\""), "{block}");
+    door.fake.streaming.push(tl_base::Wall(2), what());
+    assert_eq!(stream.seq(), Some(2));
 }
 
 #[test]
@@ -63,6 +95,7 @@ fn each_role_hears_what_is_for_it() {
     };
     assert_eq!(heard(DIRECTOR), [1, 2, 3, 4, 5]);
     assert_eq!(heard(CAMERA), [2, 4, 5]);
+    assert_eq!(heard(COMMENTATOR), [4, 5]);
     assert_eq!(heard(VIEWER), [4, 5]);
     let mut stream = Stream::open(Ask::get(door.http, &format!("{EVENTS}?after=3")).token(VIEWER));
     stream.next();
@@ -109,6 +142,24 @@ fn three_hundred_clients_hear_at_once_and_more_than_the_limit_are_told() {
         assert!(Instant::now() < deadline, "closed streams are kept");
         door.fake.slate();
         std::thread::yield_now();
+    }
+}
+
+#[test]
+fn one_address_does_not_take_every_place() {
+    let door = Door::limited(|limits| limits.event_streams_from_loopback = 3);
+    let mut streams: Vec<Stream> = (0..3).map(|_| Stream::open(Ask::get(door.http, EVENTS).token(VIEWER))).collect();
+    for path in [EVENTS, "/api/v1/sessions/current/streaming/events"] {
+        let refused = Ask::get(door.http, path).token(DIRECTOR).send();
+        assert_eq!((refused.status, refused.header("retry-after")), (429, "5"), "{path}");
+    }
+    assert_eq!(streams[0].next().as_deref(), Some("retry: 2000\n"), "the others go on");
+    assert_eq!(door.server.traffic().event_streams, 3, "who was refused holds no place");
+    drop(streams);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Ask::get(door.http, EVENTS).token(DIRECTOR).send().status != 200 {
+        assert!(Instant::now() < deadline, "places do not come back");
+        door.fake.slate();
     }
 }
 

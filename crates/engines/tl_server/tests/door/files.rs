@@ -63,7 +63,7 @@ fn names_that_lead_elsewhere_open_nothing() {
         assert!([400, 404].contains(&status), "{name}: {status}");
     }
     let asked = door.fake.asked.lock().unwrap().clone();
-    assert!(asked.iter().all(|asked| ["recording link.mp4", "recording folder.mp4", "recording none.mp4"].contains(&asked.as_str())), "{asked:?}");
+    assert!(asked.iter().all(|asked| ["recording s1 link.mp4", "recording s1 folder.mp4", "recording s1 none.mp4"].contains(&asked.as_str())), "{asked:?}");
 }
 
 #[test]

@@ -2,16 +2,21 @@
 //!
 //! A bad field costs that field: the default stands in, and a [`Problem`] says which line, what is wrong and what to do.
 
+mod camera;
 mod destination;
 mod reader;
+mod secret_file;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use tl_base::{MediaTime, Rate, Secret, Size};
+use tl_base::{MediaTime, Rate, Secret, Size, SlotId};
 
+use crate::setup::{DestinationSetup, SourceSetup};
 use crate::{Error, files};
+
+pub use crate::setup::DestinationKind;
 use reader::Reader;
 
 /// The annotated file with every key at its default.
@@ -54,14 +59,22 @@ pub struct Settings {
     pub programme: Programme,
     /// Live delivery.
     pub streaming: Streaming,
+    /// Ways in.
+    pub inputs: Inputs,
+    /// What is known of sources beforehand, each slot once.
+    pub cameras: Vec<Camera>,
     /// Where the programme goes, at most 8.
     pub destinations: Vec<Destination>,
+    /// Who watches.
+    pub viewers: Viewers,
     /// What is recorded.
     pub recording: Recording,
     /// The show.
     pub show: Show,
     /// Programme sound.
     pub sound: Sound,
+    /// What happens when time is short.
+    pub overload: Overload,
 }
 
 /// `[session]`.
@@ -135,11 +148,47 @@ impl Default for Streaming {
     }
 }
 
-/// How a destination is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DestinationKind {
-    /// RTMP or RTMPS.
-    Rtmp,
+/// `[inputs]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    /// UDP port of slot 1 for SRT, the next ones for the other slots; 0: any free ones.
+    pub srt_port: u16,
+    /// What an SRT sender may be late (`srt_latency_ms`).
+    pub srt_latency: MediaTime,
+    /// Whether apps may publish by RTMP.
+    pub rtmp: bool,
+    /// TCP port for RTMP; 0: any free one.
+    pub rtmp_port: u16,
+    /// Whether RTMP is taken over TLS alone, with the studio's certificate.
+    pub rtmps: bool,
+    /// How long packets of an RTSP camera wait for each other (`rtsp_latency_ms`).
+    pub rtsp_latency: MediaTime,
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        let (srt_latency, rtsp_latency) = (MediaTime::from_millis(120), MediaTime::from_millis(100));
+        Self { srt_port: 9_000, srt_latency, rtmp: true, rtmp_port: 1_935, rtmps: false, rtsp_latency }
+    }
+}
+
+/// `[[camera]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Camera {
+    /// Its slot; also the commentator's or the director's.
+    pub slot: SlotId,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its position, `center_ice` and so on.
+    pub position: Option<String>,
+    /// Where its pictures come from.
+    pub source: SourceSetup,
+    /// Whether a file begins anew at its end (`loop`).
+    pub looped: bool,
+    /// What is taken off its capture times, milliseconds.
+    pub trim_ms: Option<i32>,
+    /// 0 is served first when time is short.
+    pub priority: Option<u8>,
 }
 
 /// `[[destination]]`.
@@ -147,10 +196,10 @@ pub enum DestinationKind {
 pub struct Destination {
     /// Its name, unique.
     pub name: String,
-    /// How it is reached.
-    pub kind: DestinationKind,
-    /// Its address with its key.
+    /// Its whole address with its key; empty where only its preset knows the server.
     pub url: Secret,
+    /// How it is set up.
+    pub setup: DestinationSetup,
 }
 
 impl Destination {
@@ -161,7 +210,22 @@ impl Destination {
 
     /// Its address without its key, for people.
     pub fn shown_url(&self) -> String {
-        tl_base::log::redact(self.url.expose())
+        self.setup.shown()
+    }
+}
+
+/// `[viewers]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Viewers {
+    /// Whether viewers may watch by WebRTC.
+    pub whep: bool,
+    /// How many of them at a time; the others get LL-HLS.
+    pub whep_max: usize,
+}
+
+impl Default for Viewers {
+    fn default() -> Self {
+        Self { whep: true, whep_max: 20 }
     }
 }
 
@@ -218,11 +282,36 @@ impl Default for Show {
 pub struct Sound {
     /// Programme sound, bits a second (the key counts kilobits).
     pub aac_bitrate_bps: u32,
+    /// Where the programme's loudness is led, LUFS.
+    pub loudness_lufs: f32,
+    /// Whether it is led at all.
+    pub riding: bool,
+    /// How far everything else steps back for the commentator, dB.
+    pub ducking_db: f32,
+    /// Microphone of this machine for the commentator, by its id; none: a phone's or none.
+    pub commentary: Option<String>,
 }
 
 impl Default for Sound {
     fn default() -> Self {
-        Self { aac_bitrate_bps: 128_000 }
+        Self { aac_bitrate_bps: 128_000, loudness_lufs: -16.0, riding: true, ducking_db: 15.0, commentary: None }
+    }
+}
+
+/// `[overload]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overload {
+    /// Whether work is shed when time is short.
+    pub shed: bool,
+    /// Share of all cores from which on work is shed, 0 to 1 (the key counts percent).
+    pub cpu_high: f64,
+    /// Share below which it is taken up again, 0 to 1 (the key counts percent).
+    pub cpu_low: f64,
+}
+
+impl Default for Overload {
+    fn default() -> Self {
+        Self { shed: true, cpu_high: 0.90, cpu_low: 0.70 }
     }
 }
 
@@ -255,7 +344,10 @@ pub fn default_data_folder() -> PathBuf {
 
 fn read_all(reader: &mut Reader<'_>, root: &toml::de::DeTable<'_>) -> Settings {
     let d = Settings::default();
-    reader.sections(root, &["session", "server", "programme", "streaming", "destination", "recording", "show", "sound"]);
+    reader.sections(
+        root,
+        &["session", "server", "programme", "streaming", "inputs", "camera", "destination", "viewers", "recording", "show", "sound", "overload"],
+    );
 
     let mut at = reader.section(root, "session");
     let data_dir = at.path("data_dir");
@@ -289,7 +381,22 @@ fn read_all(reader: &mut Reader<'_>, root: &toml::de::DeTable<'_>) -> Settings {
     at.finish();
     let streaming = Streaming { segment_duration, part, window_segments, retention_days };
 
+    let mut at = reader.section(root, "inputs");
+    let inputs = Inputs {
+        srt_port: at.whole("srt_port", 0..=65_503, d.inputs.srt_port),
+        srt_latency: at.millis("srt_latency_ms", 20..=8_000, d.inputs.srt_latency),
+        rtmp: at.flag("rtmp", d.inputs.rtmp),
+        rtmp_port: at.whole("rtmp_port", 0..=65_535, d.inputs.rtmp_port),
+        rtmps: at.flag("rtmps", d.inputs.rtmps),
+        rtsp_latency: at.millis("rtsp_latency_ms", 0..=2_000, d.inputs.rtsp_latency),
+    };
+    at.finish();
+    let sources = camera::read_all(reader, root);
     let destinations = destination::read_all(reader, root);
+
+    let mut at = reader.section(root, "viewers");
+    let viewers = Viewers { whep: at.flag("whep", d.viewers.whep), whep_max: at.whole("whep_max", 0..=200, d.viewers.whep_max) };
+    at.finish();
 
     let mut at = reader.section(root, "recording");
     let recording = Recording {
@@ -313,10 +420,31 @@ fn read_all(reader: &mut Reader<'_>, root: &toml::de::DeTable<'_>) -> Settings {
     let show = Show { sport, cameras, budget_min, budget_max };
 
     let mut at = reader.section(root, "sound");
-    let sound = Sound { aac_bitrate_bps: at.whole::<u32>("aac_bitrate_kbps", 64..=320, d.sound.aac_bitrate_bps / 1_000).saturating_mul(1_000) };
+    let sound = Sound {
+        aac_bitrate_bps: at.whole::<u32>("aac_bitrate_kbps", 64..=320, d.sound.aac_bitrate_bps / 1_000).saturating_mul(1_000),
+        loudness_lufs: at.number("loudness_lufs", -30.0..=-10.0, f64::from(d.sound.loudness_lufs)) as f32,
+        riding: at.flag("riding", d.sound.riding),
+        ducking_db: at.number("ducking_db", 6.0..=20.0, f64::from(d.sound.ducking_db)) as f32,
+        commentary: at.text("commentary", 1_024).map(|(_, device)| device),
+    };
     at.finish();
+    let overload = read_overload(reader, root, &d.overload);
 
-    Settings { session: Session { data_dir }, server, programme, streaming, destinations, recording, show, sound }
+    Settings { session: Session { data_dir }, server, programme, streaming, inputs, cameras: sources, destinations, viewers, recording, show, sound, overload }
+}
+
+fn read_overload(reader: &mut Reader<'_>, root: &toml::de::DeTable<'_>, d: &Overload) -> Overload {
+    let mut at = reader.section(root, "overload");
+    let percent = |share: f64| (share * 100.0).round() as i64;
+    let shed = at.flag("shed", d.shed);
+    let high = at.whole("cpu_high", 50..=100, percent(d.cpu_high));
+    let mut low = at.whole("cpu_low", 20..=95, percent(d.cpu_low));
+    if low >= high {
+        at.problem("cpu_low", format!("it does not lie below cpu_high; using {}", high - 5));
+        low = high - 5;
+    }
+    at.finish();
+    Overload { shed, cpu_high: high as f64 / 100.0, cpu_low: low as f64 / 100.0 }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use tl_base::MediaTime;
+use tl_base::{MediaTime, SlotId};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -129,6 +129,24 @@ impl<'t, 'v> Section<'_, 't, 'v> {
             self.complain(line, key, message);
             default
         })
+    }
+
+    /// The same without a default.
+    pub(super) fn optional_whole<T: TryFrom<i64>>(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<T> {
+        let (line, value) = self.take(key)?;
+        let read = whole_of(value).filter(|number| range.contains(number)).and_then(|number| T::try_from(number).ok());
+        if read.is_none() {
+            let message = format!("{} is not a whole number from {} to {}; it is left out", shown(value), range.start(), range.end());
+            self.complain(line, key, message);
+        }
+        read
+    }
+
+    /// The place of a source: a camera's number, or the word of a microphone.
+    pub(super) fn slot(&mut self, key: &str) -> Option<SlotId> {
+        let (_, value) = self.take(key)?;
+        let number = || whole_of(value).and_then(|number| u16::try_from(number).ok()).map(SlotId).filter(|slot| slot.is_camera());
+        value.as_str().and_then(SlotId::parse).or_else(number)
     }
 
     /// A number of pixels, even.

@@ -96,6 +96,7 @@ fn keys_of_destinations_stay_out_of_settings_and_problems() {
     let (settings, problems) = load(&path).expect("read");
     let names: Vec<&str> = settings.destinations.iter().map(|destination| destination.name.as_str()).collect();
     assert_eq!(names, ["club", "here"]);
+    assert_eq!(settings.destinations.first().map(|destination| destination.url.expose()), Some("rtmps://a.example/live2/abcd-secret"));
     assert_eq!(settings.destinations.first().map(Destination::shown_url).as_deref(), Some("rtmps://a.example/live2/***"));
     let told = format!("{problems:?} {settings:?}");
     assert!(!told.contains("abcd-secret"), "{told}");
@@ -109,7 +110,13 @@ fn keys_of_destinations_stay_out_of_settings_and_problems() {
 fn a_destination_on_the_command_line_is_a_file_or_on_this_machine() {
     let url = |argument: &str| Destination::from_argument("a", argument).map(|destination| destination.url.expose().to_owned());
     assert_eq!(url("rtmp://127.0.0.1:19350/live/demo").expect("taken"), "rtmp://127.0.0.1:19350/live/demo");
+    for here in ["rtmps://localhost/live/s3cret", "srt://127.0.0.1:9000?passphrase=s3cret-s3cret", "srt://[::1]:9000?streamid=x", "SRT://a.example:9000"] {
+        assert_eq!(url(here).expect(here), here);
+    }
     for bad in [
+        "srt://a.example:9000?passphrase=s3cret-s3cret",
+        "srt://a.example:9000?streamid=s3cret",
+        "srt://",
         "rtmp://a.example/live/s3cret",
         "rtmp://127.0.0.1.evil.example/a/b",
         "rtmp://127.0.0.1@evil.example/a/b",
@@ -122,6 +129,55 @@ fn a_destination_on_the_command_line_is_a_file_or_on_this_machine() {
         let told = url(bad).expect_err(bad).to_string();
         assert!(!told.contains("s3cret"), "{told}");
     }
+}
+
+#[test]
+fn a_destination_is_a_preset_with_its_key_or_an_address_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("key"), "abcd-secret\n").expect("written");
+    let text = "[[destination]]\nname = \"tube\"\npreset = \"youtube\"\nkey_file = \"key\"\n[[destination]]\nname = \"own\"\nurl = \"rtmps://a.example/live\"\nkey_file = \"key\"\n\
+        [[destination]]\nname = \"srt\"\nkind = \"srt\"\nurl = \"srt://a.example:9000\"\nkey_file = \"key\"\n[[destination]]\nname = \"no\"\npreset = \"vhs\"\n\
+        [[destination]]\nname = \"open\"\nkind = \"srt\"\nurl = \"srt://a.example:9000?passphrase=abcd-secret\"\n[[destination]]\nname = \"none\"\n";
+    let (settings, problems) = parse(text, &folder.path().join("touchline.toml"));
+    let urls: Vec<&str> = settings.destinations.iter().map(|destination| destination.url.expose()).collect();
+    assert_eq!(urls, ["", "rtmps://a.example/live/abcd-secret", "srt://a.example:9000?passphrase=abcd-secret"]);
+    assert_eq!(settings.destinations.first().and_then(|destination| destination.setup.preset.as_deref()), Some("youtube"));
+    let told = format!("{problems:?} {settings:?}");
+    for expect in ["no such preset", "plain text", "neither url nor url_file"] {
+        assert!(told.contains(expect), "{told} lacks {expect}");
+    }
+    assert!(!told.contains("abcd-secret"), "{told}");
+}
+
+#[test]
+fn cameras_are_read_one_by_one_and_a_bad_one_costs_its_source() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("pass"), "pa55\n").expect("written");
+    let text = "[[camera]]\nslot = 1\nname = \"goal\"\nposition = \"goal_line_1\"\nprotocol = \"rtsp\"\nurl = \"rtsp://10.0.0.9/x\"\nuser = \"u\"\npassword_file = \"pass\"\ntrim_ms = -20\n\
+        [[camera]]\nslot = \"commentary\"\nprotocol = \"device\"\nmicrophone = \"default\"\n[[camera]]\nslot = 2\nprotocol = \"rtsp\"\nurl = \"rtsp://u:pa55@10.0.0.9/\"\npriority = 2\n\
+        [[camera]]\nslot = 3\nprotocol = \"file\"\npath = \"game.mp4\"\nloop = false\ntrim_ms = 99999\n[[camera]]\nslot = 40\n[[camera]]\nslot = 1\n";
+    let (settings, problems) = parse(text, &folder.path().join("touchline.toml"));
+    let seen: Vec<(SlotId, &str)> = settings.cameras.iter().map(|camera| (camera.slot, camera.source.protocol.as_str())).collect();
+    assert_eq!(seen, [(SlotId(1), "rtsp"), (SlotId::COMMENTARY, "device"), (SlotId(2), "webrtc"), (SlotId(3), "file")]);
+    let first = settings.cameras.first().expect("a camera");
+    assert_eq!(first.source.full_url().expect("an address").expose(), "rtsp://u:pa55@10.0.0.9/x");
+    assert_eq!((first.trim_ms, settings.cameras.get(2).and_then(|camera| camera.priority)), (Some(-20), Some(2)));
+    let file = settings.cameras.get(3).expect("a camera");
+    assert!(file.source.path.as_ref().is_some_and(|path| path.is_absolute()) && !file.looped && file.trim_ms.is_none());
+    let told = format!("{problems:?} {settings:?}");
+    for expect in ["plain text", "camera.trim_ms", "needs a slot", "another camera 1"] {
+        assert!(told.contains(expect), "{told} lacks {expect}");
+    }
+    assert!(!told.contains("pa55"), "{told}");
+}
+
+#[test]
+fn the_low_mark_lies_below_the_high_one() {
+    let settings = check(
+        "[overload]\ncpu_high = 60\ncpu_low = 80\n[sound]\nloudness_lufs = -99\nducking_db = 8.5\n[viewers]\nwhep_max = 999\n",
+        &["3: overload.cpu_low: it does not lie below", "5: sound.loudness_lufs", "8: viewers.whep_max"],
+    );
+    assert_eq!((settings.overload.cpu_high, settings.overload.cpu_low, settings.sound.ducking_db), (0.60, 0.55, 8.5));
 }
 
 #[test]

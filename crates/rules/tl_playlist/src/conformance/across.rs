@@ -10,6 +10,12 @@ use super::{Found, Problem};
 /// parts of it. A rendition may be a little behind: what is compared is what both have.
 pub fn renditions(playlists: &[(&str, &str)]) -> Vec<Problem> {
     let parsed: Vec<_> = playlists.iter().map(|(path, text)| (*path, Playlist::parse(text))).collect();
+    let borrowed: Vec<_> = parsed.iter().map(|(path, playlist)| (*path, playlist)).collect();
+    renditions_of(&borrowed)
+}
+
+/// As [`renditions`], of texts that are parsed already.
+pub(crate) fn renditions_of(parsed: &[(&str, &Playlist<'_>)]) -> Vec<Problem> {
     let mut found = Found::default();
     for (at, (path, playlist)) in parsed.iter().enumerate() {
         for (other_path, other) in parsed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, other)| other) {

@@ -37,7 +37,7 @@ pub fn segments(playlist: &str, init: &[u8], segments: &[Chunks<'_>]) -> Vec<Pro
     let (mut end, mut sequence): (Option<u64>, Option<u32>) = (None, None);
     for chunks in segments {
         let listed = playlist.numbered().map(|(_, segment)| segment).find(|segment| segment.uri == Some(chunks.uri));
-        if listed.is_some_and(|segment| segment.discontinuity) {
+        if listed.is_some_and(|segment| segment.discontinuity) || is_behind_gap(&playlist, chunks.uri) {
             end = None;
         }
         let Ok(fragments) = read_fragments(init, chunks.whole) else {
@@ -65,6 +65,11 @@ pub fn segments(playlist: &str, init: &[u8], segments: &[Chunks<'_>]) -> Vec<Pro
         }
     }
     found.0
+}
+
+/// Whether the segment before this one cannot be fetched.
+fn is_behind_gap(playlist: &Playlist<'_>, uri: &str) -> bool {
+    playlist.segments.iter().zip(playlist.segments.iter().skip(1)).any(|(before, this)| before.gap && this.uri == Some(uri))
 }
 
 fn fragments_hold(uri: &str, fragments: &[Fragment], end: &mut Option<u64>, sequence: &mut Option<u32>, found: &mut Found) {

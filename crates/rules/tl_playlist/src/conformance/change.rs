@@ -5,7 +5,11 @@ use super::{Found, Problem};
 
 /// Everything that a later state of a full media playlist can break.
 pub fn change(before: &str, after: &str) -> Vec<Problem> {
-    let (old, new) = (Playlist::parse(before), Playlist::parse(after));
+    change_of((before, &Playlist::parse(before)), (after, &Playlist::parse(after)))
+}
+
+/// As [`change`], of texts that are parsed already.
+pub(crate) fn change_of((before, old): (&str, &Playlist<'_>), (after, new): (&str, &Playlist<'_>)) -> Vec<Problem> {
     let mut found = Found::default();
     if old.ended {
         found.need(before == after, "end-frozen", || "playlist changed".to_owned());
@@ -13,9 +17,9 @@ pub fn change(before: &str, after: &str) -> Vec<Problem> {
     }
     let same_targets = old.target == new.target && old.part_target == new.part_target;
     found.need(same_targets, "target-changed", || format!("{:?} and {:?}, then {:?} and {:?}", old.target, old.part_target, new.target, new.part_target));
-    removed(&old, &new, &mut found);
-    kept(&old, &new, &mut found);
-    hint(&old, &new, &mut found);
+    removed(old, new, &mut found);
+    kept(old, new, &mut found);
+    hint(old, new, &mut found);
     found.0
 }
 
@@ -44,7 +48,7 @@ fn kept(old: &Playlist<'_>, new: &Playlist<'_>, found: &mut Found) {
             continue;
         };
         let same_head = was.discontinuity == is.discontinuity && was.date_time == is.date_time && (was.map == is.map || was.map.is_none() || is.map.is_none());
-        let same = same_head && (was.uri.is_none() || (was.uri == is.uri && was.duration == is.duration));
+        let same = same_head && (was.uri.is_none() || (was.uri == is.uri && was.duration == is.duration && was.gap == is.gap));
         // Parts may be left out when they are old, and added while the segment grows; never changed.
         let same_parts = is.parts.is_empty() || was.parts.is_empty() || is.parts.starts_with(&was.parts);
         found.need(same && same_parts, "published-changed", || format!("segment {msn} is not what it was"));
@@ -65,7 +69,11 @@ fn hint(old: &Playlist<'_>, new: &Playlist<'_>, found: &mut Found) {
 
 /// Whether `delta`, merged into `full` of the same moment, is `full` again.
 pub fn delta(full: &str, delta: &str) -> Vec<Problem> {
-    let (whole, part) = (Playlist::parse(full), Playlist::parse(delta));
+    delta_of((full, &Playlist::parse(full)), (delta, &Playlist::parse(delta)))
+}
+
+/// As [`delta`], of texts that are parsed already.
+pub(crate) fn delta_of((full, whole): (&str, &Playlist<'_>), (delta, part): (&str, &Playlist<'_>)) -> Vec<Problem> {
     let mut found = Found::default();
     let Some(skipped) = part.skipped else {
         found.need(full == delta, "delta-merge", || "nothing is skipped, but the playlists differ".to_owned());
@@ -78,9 +86,9 @@ pub fn delta(full: &str, delta: &str) -> Vec<Problem> {
     let merged = Playlist {
         skipped: None,
         segments: kept.map(|_| whole.segments.iter().take(skipped as usize).chain(&part.segments).cloned().collect()).unwrap_or_default(),
-        ..part
+        ..part.clone()
     };
-    found.need(merged == whole, "delta-merge", || format!("{skipped} skipped of {}", whole.segments.len()));
+    found.need(merged == *whole, "delta-merge", || format!("{skipped} skipped of {}", whole.segments.len()));
     found.0
 }
 

@@ -42,6 +42,10 @@ fn parts(playlist: &Playlist<'_>, part_target: f64, found: &mut Found) {
             let long_enough = is_last || duration >= SHORTEST_PART * part_target - SLACK_SECS;
             found.need(long_enough, "part-too-short", || format!("{} lasts {duration} s of {part_target}", part.uri));
         }
+        // A whole segment that lacks a part cannot be fetched; one that has all of them can.
+        let lacks = segment.parts.iter().any(|part| part.gap);
+        let agree = segment.duration.is_none() || segment.parts.is_empty() || lacks == segment.gap;
+        found.need(agree, "gap", || format!("segment {msn} is a gap: {}, lacks a part: {lacks}", segment.gap));
         if let Some(duration) = segment.duration.filter(|_| !segment.parts.is_empty()) {
             let sum: f64 = segment.parts.iter().filter_map(|part| part.duration).sum();
             let slack = SLACK_SECS * (segment.parts.len() as f64 + 1.0);

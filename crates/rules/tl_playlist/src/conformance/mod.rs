@@ -18,10 +18,13 @@ mod plain;
 
 use std::fmt;
 
+pub(crate) use across::renditions_of;
 pub use across::{bandwidth, codecs, renditions};
 pub use bytes::{Chunks, aligned, segments};
 pub use change::{answers, change, delta};
+pub(crate) use change::{change_of, delta_of};
 pub use multivariant::multivariant;
+pub(crate) use parse::Playlist;
 
 /// A rule that is broken, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +42,10 @@ impl fmt::Display for Problem {
 }
 
 /// Every rule, and what it asks for.
-pub const RULES: [(&str, &str); 50] = [
+pub const RULES: [(&str, &str); 51] = [
     ("m3u-head", "EXTM3U is the first line"),
     ("one-version", "there is exactly one VERSION"),
-    ("version", "VERSION is at least 6 with MAP and 9 with SKIP"),
+    ("version", "VERSION is at least 6 with MAP, 8 with GAP and 9 with SKIP"),
     ("target-duration", "TARGETDURATION is there, and no rounded EXTINF exceeds it"),
     ("map", "an EXT-X-MAP stands before the first segment, and behind each discontinuity"),
     ("date-time", "every segment has a PROGRAM-DATE-TIME"),
@@ -58,6 +61,7 @@ pub const RULES: [(&str, &str); 50] = [
     ("can-skip-until", "CAN-SKIP-UNTIL is at least six target durations"),
     ("part-too-long", "no part exceeds PART-TARGET"),
     ("part-too-short", "every part but a segment's last lasts 85 % of PART-TARGET"),
+    ("gap", "a segment is a gap exactly when one of its parts is"),
     ("part-sum", "the parts of a segment last as long as the segment"),
     ("part-age", "parts are gone once they are three targets from the edge"),
     ("parts-missing", "the newest segments have parts"),
@@ -94,10 +98,14 @@ pub const RULES: [(&str, &str); 50] = [
 
 /// Everything that one media playlist can break by itself.
 pub fn media(text: &str) -> Vec<Problem> {
-    let playlist = parse::Playlist::parse(text);
+    media_of(text, &Playlist::parse(text))
+}
+
+/// As [`media`], of a text that is parsed already.
+pub(crate) fn media_of(text: &str, playlist: &Playlist<'_>) -> Vec<Problem> {
     let mut found = Found::default();
-    plain::check(text, &playlist, &mut found);
-    low_latency::check(&playlist, &mut found);
+    plain::check(text, playlist, &mut found);
+    low_latency::check(playlist, &mut found);
     found.0
 }
 

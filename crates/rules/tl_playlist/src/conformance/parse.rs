@@ -42,6 +42,8 @@ pub(crate) struct Part<'a> {
     /// Seconds; none when it is not a number.
     pub duration: Option<f64>,
     pub independent: bool,
+    /// Whether there is nothing to fetch.
+    pub gap: bool,
 }
 
 /// A segment; without an address while it grows.
@@ -51,6 +53,8 @@ pub(crate) struct Segment<'a> {
     /// Seconds; none when it is not a number.
     pub duration: Option<f64>,
     pub discontinuity: bool,
+    /// Whether there is nothing to fetch.
+    pub gap: bool,
     pub map: Option<&'a str>,
     /// Microseconds since 1970.
     pub date_time: Option<i64>,
@@ -107,6 +111,7 @@ impl<'a> Playlist<'a> {
                 "#EXT-X-PART-INF" => playlist.part_target = Attributes::parse(value).number("PART-TARGET"),
                 "#EXT-X-SKIP" => playlist.skipped = Attributes::parse(value).get("SKIPPED-SEGMENTS").and_then(|count| count.parse().ok()),
                 "#EXT-X-DISCONTINUITY" => segment.discontinuity = true,
+                "#EXT-X-GAP" => segment.gap = true,
                 "#EXT-X-MAP" => segment.map = Attributes::parse(value).get("URI"),
                 "#EXT-X-PROGRAM-DATE-TIME" => segment.date_time = date_time(value),
                 "#EXT-X-PART" => {
@@ -115,6 +120,7 @@ impl<'a> Playlist<'a> {
                         uri: attributes.get("URI").unwrap_or_default(),
                         duration: attributes.number("DURATION"),
                         independent: attributes.get("INDEPENDENT") == Some("YES"),
+                        gap: attributes.get("GAP") == Some("YES"),
                     });
                 }
                 "#EXTINF" => {

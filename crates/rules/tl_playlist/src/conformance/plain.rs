@@ -23,8 +23,11 @@ fn version(playlist: &Playlist<'_>, found: &mut Found) {
     let version = playlist.versions.first().and_then(|version| version.parse::<u32>().ok()).unwrap_or(1);
     let has_map = playlist.numbered().any(|(_, segment)| segment.map.is_some());
     let can_skip = playlist.skipped.is_some() || playlist.server_control.as_ref().is_some_and(|control| control.get("CAN-SKIP-UNTIL").is_some());
+    let has_gap = playlist.numbered().any(|(_, segment)| segment.gap);
     let least = if can_skip {
         9
+    } else if has_gap {
+        8
     } else if has_map {
         6
     } else {

@@ -1,10 +1,14 @@
 //! A sound card with a clock of its own, and a studio that asks for one tick after the other.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+pub mod studio;
+
 use std::sync::Arc;
 
 use tl_base::{MediaTime, SlotId, SourceId};
 use tl_frame::AudioBlock;
-use tl_sound::{Config, Meters, Mixer};
+use tl_sound::{Config, Meters, Mixer, Processing};
 
 /// Frames of one tick at 30 pictures a second.
 pub const TICK: usize = 1_600;
@@ -55,9 +59,10 @@ impl<W: Fn(f64) -> f32> Card<W> {
     }
 }
 
-/// A stereo mixer.
+/// A stereo mixer that leaves levels alone.
 pub fn mixer() -> Mixer {
-    Mixer::new(Config::default()).expect("a stereo mixer")
+    let processing = Processing { riding: false, ..Processing::default() };
+    Mixer::new(Config { processing, ..Config::default() }).expect("a stereo mixer")
 }
 
 /// Mixes tick `tick`, which starts 100 ms behind the epoch's.

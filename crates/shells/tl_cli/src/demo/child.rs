@@ -197,6 +197,7 @@ impl Phones {
         let summary = folder.join("phones.json");
         let mut arguments: Vec<String> = vec!["rehearse".into(), "--links".into(), links.display().to_string(), "--until-stdin-closes".into()];
         arguments.extend(["--cameras".into(), args.cameras.to_string(), "--seed".into(), args.seed.to_string()]);
+        arguments.extend(["--protocols".into(), args.protocols.join(",")]);
         arguments.extend(["--truth".into(), folder.join("truth.jsonl").display().to_string(), "--summary".into(), summary.display().to_string()]);
         if args.faults {
             arguments.push("--faults".into());

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use tl_base::{MediaTime, Wall};
+use tl_base::{MediaTime, Protocol, Wall};
 use tl_rehearsal::{ClipOptions, ClipSet};
 use tl_wire::Snapshot;
 
@@ -40,7 +40,7 @@ pub struct Args {
     /// How many virtual phones, 1 to 8
     #[arg(long, value_name = "N", default_value_t = 4)]
     cameras: u16,
-    /// One protocol per camera, repeated when shorter
+    /// One protocol per camera, repeated when shorter: webrtc, rtsp, srt, rtmp, mjpeg, chunks, file
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', default_value = "webrtc")]
     protocols: Vec<String>,
     /// What is played
@@ -58,6 +58,9 @@ pub struct Args {
     /// Send the programme here: @FILE that holds the address, or a plain one on this machine
     #[arg(long, value_name = "URL|@FILE")]
     rtmp: Vec<String>,
+    /// Send the programme here over SRT: @FILE that holds the address, or a plain one on this machine
+    #[arg(long, value_name = "URL|@FILE")]
+    srt: Vec<String>,
     /// Files as cameras and one file out: what the pictures alone cost
     #[arg(long)]
     lean: bool,
@@ -89,11 +92,13 @@ impl Args {
         if self.sport == Sport::Fencing {
             return Err(bad("the rehearsal plays hockey only so far; leave --sport fencing out"));
         }
-        if let Some(other) = self.protocols.iter().find(|protocol| *protocol != "webrtc") {
-            return Err(bad(format!("the rehearsal's phones speak webrtc only so far, not {other}; leave --protocols out")));
+        let protocols = crate::rehearse::protocols(&self.protocols)?;
+        if self.lean && protocols.iter().any(|protocol| *protocol != Protocol::Webrtc) {
+            return Err(bad("--lean plays files and has no phones; leave --protocols out"));
         }
-        for text in &self.rtmp {
-            tl_studio::Destination::from_argument("RTMP", text).map_err(|error| bad(format!("--rtmp: {error}")))?;
+        let rtmp = self.rtmp.iter().map(|text| ("--rtmp", text));
+        for (flag, text) in rtmp.chain(self.srt.iter().map(|text| ("--srt", text))) {
+            tl_studio::Destination::from_argument("it", text).map_err(|error| bad(format!("{flag}: {error}")))?;
         }
         for file in self.json.iter().chain(&self.links) {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -172,7 +177,8 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
 }
 
 fn prepare(args: &Args) -> anyhow::Result<ClipSet> {
-    let options = ClipOptions { seed: args.seed, cameras: usize::from(args.cameras), ..ClipOptions::default() };
+    let protocols = crate::rehearse::protocols(&args.protocols)?;
+    let options = ClipOptions { seed: args.seed, cameras: usize::from(args.cameras), protocols, ..ClipOptions::default() };
     let set = tl_rehearsal::clips(&options, &|progress| {
         if progress.share < 1.0 {
             eprintln!("Drawing the game: {} ({:.0} %)", progress.what, progress.share * 100.0);
@@ -188,8 +194,11 @@ fn studio_arguments(args: &Args, folder: &std::path::Path, links: &std::path::Pa
     if !args.resume {
         arguments.push("--new".into());
     }
-    for url in &args.rtmp {
-        arguments.extend(["--rtmp".into(), url.clone()]);
+    // A rehearsal beside a studio that is on air must not take its ports.
+    arguments.push("--any-ports".into());
+    let rtmp = args.rtmp.iter().map(|url| ("--rtmp", url));
+    for (flag, url) in rtmp.chain(args.srt.iter().map(|url| ("--srt", url))) {
+        arguments.extend([flag.into(), url.clone()]);
     }
     if args.lean {
         arguments.push("--lean".into());

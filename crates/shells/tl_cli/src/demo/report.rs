@@ -50,6 +50,7 @@ pub fn write(args: &Args, links: &LinksFile, observed: Observed, summary: Option
         report.resources.phones = resources(phones);
     }
     print(&report, &folder);
+    let problem = problem(args, &report);
     if let Some(path) = &args.json {
         let mut json = serde_json::to_value(&report)?;
         if args.lean
@@ -60,7 +61,24 @@ pub fn write(args: &Args, links: &LinksFile, observed: Observed, summary: Option
         }
         std::fs::write(path, serde_json::to_vec_pretty(&json)?)?;
     }
-    Ok(())
+    problem.map_or(Ok(()), |problem| Err(anyhow::anyhow!(problem)))
+}
+
+/// What makes a demo fail although it came to its end, whatever the machine's speed: a recording that does not play, or a camera
+/// that came in another way than it was asked to.
+fn problem(args: &Args, report: &Report) -> Option<String> {
+    if let Some(recording) = report.recordings.iter().find(|recording| !recording.playable) {
+        return Some(format!("a recording does not play: {}", recording.path));
+    }
+    if args.lean {
+        return None;
+    }
+    let wanted = args.protocols.iter().cycle().zip(1..=args.cameras);
+    wanted.into_iter().find_map(|(protocol, slot)| {
+        let camera = report.cameras.iter().find(|camera| camera.id == slot)?;
+        let came = camera.protocol.as_deref().unwrap_or("nothing");
+        (came != protocol.trim()).then(|| format!("camera {slot} was to come over {protocol} and came over {came}"))
+    })
 }
 
 fn print(report: &Report, folder: &std::path::Path) {
@@ -82,7 +100,12 @@ fn print(report: &Report, folder: &std::path::Path) {
     if let Some(lips) = &report.lip_sync_ms {
         println!("Lip sync     p95 {:.1} ms over {} claps", lips.p95, lips.claps);
     }
+    println!("Loudness     {}, true peak {}", number(report.sound.integrated_lufs, " LUFS"), number(report.sound.true_peak_dbtp, " dBTP"));
+    for protocol in &report.protocols {
+        print_protocol(protocol);
+    }
     println!("Studio       {} CPU seconds, {} MB at most", number(report.resources.cpu_seconds, ""), number(report.resources.rss_peak_mb, ""));
+    println!("Phones       {} CPU seconds, {} MB at most", number(report.resources.phones.cpu_seconds, ""), number(report.resources.phones.rss_peak_mb, ""));
     println!("Cuts         {}", report.cuts.len());
     for output in &report.outputs {
         println!("Output       {:<5} {:<10} {:.1} MB  {}", output.kind, output.state, output.bytes as f64 / 1e6, output.url);
@@ -92,4 +115,25 @@ fn print(report: &Report, folder: &std::path::Path) {
         println!("Recording    {:.1} s, {plays}: {}", recording.seconds, recording.path);
     }
     println!("Files        {}", folder.display());
+}
+
+/// One line about all cameras of one way in.
+fn print_protocol(protocol: &tl_rehearsal::ProtocolReport) {
+    let slots: Vec<String> = protocol.cameras.iter().map(u16::to_string).collect();
+    let skew = match (&protocol.skew_ms, protocol.synced) {
+        (Some(skew), _) => format!("skew p95 {:.1} ms", skew.p95),
+        // What is known by arrivals alone is not held against the truth before somebody set it.
+        (None, Some(false)) => "clock not set".to_owned(),
+        (None, _) => "clock not judged".to_owned(),
+    };
+    let latency = protocol.latency_ms.map_or_else(|| "not on air".to_owned(), |tail| format!("to programme p50 {:.0} ms", tail.p50));
+    let lips = protocol.lip_sync_ms.map_or_else(String::new, |lips| format!(", lip sync p95 {:.1} ms", lips.p95));
+    let count = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
+    println!(
+        "{:<12} camera {}: {} pictures, {} lost, {skew}, {latency}{lips}",
+        protocol.protocol,
+        slots.join(", "),
+        count(protocol.frames),
+        count(protocol.lost)
+    );
 }

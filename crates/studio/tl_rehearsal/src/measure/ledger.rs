@@ -79,12 +79,20 @@ pub(crate) struct Cut {
     pub(crate) reason: String,
 }
 
+/// What a source hides was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trim {
+    pub(crate) slot: SlotId,
+    pub(crate) at: MediaTime,
+}
+
 /// Everything that the studio wrote down.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Ledger {
     pub(crate) eras: Vec<Era>,
     pub(crate) ticks: Vec<Tick>,
     pub(crate) cuts: Vec<Cut>,
+    pub(crate) trims: Vec<Trim>,
     pub(crate) recordings: Vec<Listed>,
 }
 
@@ -105,7 +113,8 @@ impl Ledger {
         let mut ticks: Vec<Tick> = lines(&folder.join("trace.jsonl"), |line| serde_json::from_str(line).ok())?;
         ticks.sort_by_key(|tick| tick.pts);
         let cuts = lines(&folder.join("events.jsonl"), cut_of)?;
-        Ok(Self { eras, ticks, cuts, recordings: recordings(folder)? })
+        let trims = lines(&folder.join("events.jsonl"), trim_of)?;
+        Ok(Self { eras, ticks, cuts, trims, recordings: recordings(folder)? })
     }
 
     /// The wall clock at a show time, by the era that it belongs to.
@@ -148,13 +157,24 @@ fn lines<T>(path: &Path, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Err
 }
 
 /// A line of the event log is its checksum, a space and JSON.
-fn cut_of(line: &str) -> Option<Cut> {
+fn event_of(line: &str, kind: &str) -> Option<Value> {
     let start = line.find('{')?;
     let event: Value = serde_json::from_str(line.get(start..)?).ok()?;
-    if event.get("type")?.as_str()? != "cut_made" {
-        return None;
-    }
-    let slot = |name: &str| event.get(name).and_then(Value::as_u64).and_then(|slot| u16::try_from(slot).ok()).map(SlotId);
+    (event.get("type")?.as_str()? == kind).then_some(event)
+}
+
+fn slot_of(event: &Value, name: &str) -> Option<SlotId> {
+    event.get(name).and_then(Value::as_u64).and_then(|slot| u16::try_from(slot).ok()).map(SlotId)
+}
+
+fn trim_of(line: &str) -> Option<Trim> {
+    let event = event_of(line, "trim_set")?;
+    Some(Trim { slot: slot_of(&event, "slot")?, at: MediaTime(event.get("media_time")?.as_i64()?) })
+}
+
+fn cut_of(line: &str) -> Option<Cut> {
+    let event = event_of(line, "cut_made")?;
+    let slot = |name: &str| slot_of(&event, name);
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(Cut { at: MediaTime(event.get("media_time")?.as_i64()?), from: slot("from"), to: slot("to"), by: text("by"), reason: text("reason") })
 }
@@ -213,13 +233,14 @@ mod tests {
         );
         write(
             "events.jsonl",
-            "0011aabb {\"seq\":1,\"media_time\":5,\"type\":\"cut_made\",\"from\":null,\"to\":3,\"by\":\"script\",\"reason\":\"\"}\nzz {\"type\":\"team_set\"}\n",
+            "0011aabb {\"seq\":1,\"media_time\":5,\"type\":\"cut_made\",\"from\":null,\"to\":3,\"by\":\"script\",\"reason\":\"\"}\nzz {\"type\":\"team_set\"}\n1 {\"media_time\":9,\"type\":\"trim_set\",\"slot\":2,\"trim_ms\":140}\n",
         );
         write("recordings.json", r#"[{"source":1,"kind":"iso","path":null,"parts":[{"path":"/x/cam1.mp4","start_ns":7,"end_ns":9,"codec":"h264"}]}]"#);
         let ledger = Ledger::read(folder.path()).expect("read");
         assert_eq!(ledger.ticks.len(), 2);
         assert_eq!(ledger.ticks[0].pair, [(SlotId(1), MediaTime(900))]);
         assert_eq!(ledger.cuts, [Cut { at: MediaTime(5), from: None, to: Some(SlotId(3)), by: "script".into(), reason: String::new() }]);
+        assert_eq!(ledger.trims, [Trim { slot: SlotId(2), at: MediaTime(9) }]);
         assert_eq!(ledger.recordings[0].parts[0].start, MediaTime(7));
         assert_eq!(ledger.wall(MediaTime::from_secs(1)), Wall(2_000_000));
         assert_eq!(ledger.wall(MediaTime::from_secs(6)), Wall(10_000_000));
@@ -229,6 +250,7 @@ mod tests {
     fn any_line_is_read_without_a_panic() {
         bolero::check!().for_each(|bytes: &[u8]| {
             if let Ok(text) = std::str::from_utf8(bytes) {
+                assert!(trim_of(text).is_none_or(|trim| u32::from(trim.slot.0) <= u32::from(u16::MAX)));
                 assert!(cut_of(text).is_none_or(|cut| cut.by.len() <= text.len()));
                 assert!(serde_json::from_str::<Tick>(text).ok().is_none_or(|tick| tick.pair.len() <= text.len()));
             }

@@ -2,21 +2,24 @@
 
 mod director;
 mod files;
+mod judged;
 mod ledger;
 mod picture;
+mod protocols;
 mod sound;
 mod timing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tl_base::{MediaTime, Percentiles, SlotId};
+use tl_base::{MediaTime, Percentiles, Protocol, SlotId};
 use tl_wire::Snapshot;
 
-use crate::report::{CameraReport, LatencyReport, OutputReport, ProcessResources, ProgramReport, RecordingReport, Report, ResourceReport, Tail};
+use crate::report::{CameraReport, LatencyReport, OutputReport, ProcessResources, ProgramReport, RecordingReport, Report, ResourceReport, SoundReport, Tail};
 use crate::truth::Truth;
 use crate::{Error, Progress, Summary};
 use files::Reading;
+use judged::Judged;
 use ledger::Ledger;
 use timing::Skews;
 
@@ -54,6 +57,10 @@ pub fn measure(input: &Input, progress: &(dyn Fn(Progress) + Sync)) -> Result<Re
     Ok(report)
 }
 
+fn loudness(meter: &tl_wire::Meter) -> SoundReport {
+    SoundReport { integrated_lufs: meter.integrated_lufs.map(f64::from), true_peak_dbtp: meter.true_peak_dbtp.map(f64::from) }
+}
+
 /// Pure: joins what was read.
 fn join(input: &Input, ledger: &Ledger, truth: &Truth, readings: &[Reading]) -> Report {
     let ticks = ledger.ticks_between(input.from, input.until);
@@ -62,7 +69,8 @@ fn join(input: &Input, ledger: &Ledger, truth: &Truth, readings: &[Reading]) -> 
         _ => 0.0,
     };
     let span = (input.from.or(ticks.first().map(|tick| MediaTime(tick.pts.0))), input.until);
-    let skews = Skews::measure(ledger, truth, readings, span, &unlocked(input));
+    let skews = Skews::measure(ledger, truth, readings, span, &unlocked(input), Judged::of(input, ledger));
+    let claps = sound::claps(readings, span, ledger, truth, &skews);
     let summary = input.summary.as_ref();
     let mut program = picture::program(ledger, ticks, truth, &skews, readings, span);
     if let (Some(snapshot), None) = (&input.snapshot, program.width) {
@@ -70,16 +78,22 @@ fn join(input: &Input, ledger: &Ledger, truth: &Truth, readings: &[Reading]) -> 
         program.height = Some(snapshot.output.size.height);
     }
     let phones = summary.map(|summary| summary.resources).unwrap_or_default();
+    let is_phone = |slot: SlotId| skews.judged().protocol(slot).is_none_or(|protocol| protocol == Protocol::Webrtc);
+    let phone_to_program = timing::to_program(ledger, ticks, truth, &skews, is_phone);
+    let parts = protocols::Parts { ledger, ticks, truth, skews: &skews, claps: &claps };
+    let cameras = cameras(input, &parts);
     let studio = input.studio.unwrap_or_default();
     Report {
         version: env!("CARGO_PKG_VERSION").into(),
         seed: summary.map(|summary| summary.seed),
         seconds,
-        latency_ms: LatencyReport { phone_to_program: timing::phone_to_program(ledger, ticks, truth, &skews), program_to_viewer: input.program_to_viewer },
+        latency_ms: LatencyReport { phone_to_program, program_to_viewer: input.program_to_viewer },
         skew_ms: Percentiles::of(skews.all()).map(Into::into),
         pair_skew_ms: timing::pair_skew(ledger, ticks, truth, &skews),
-        lip_sync_ms: sound::lip_sync(readings, span),
-        cameras: cameras(input, truth, &skews),
+        lip_sync_ms: sound::lip_sync(claps.iter().map(|(_, ms)| *ms)),
+        sound: input.snapshot.as_ref().map(|snapshot| loudness(&snapshot.meter)).unwrap_or_default(),
+        protocols: protocols::by_protocol(&cameras, &parts),
+        cameras,
         cuts: director::cuts(ledger, input.from, input.until),
         director: director::report(ledger, ticks, truth, &skews, summary.map(|summary| summary.seed), seconds),
         outputs: input.snapshot.iter().flat_map(|snapshot| &snapshot.outputs).map(output).collect(),
@@ -111,7 +125,7 @@ fn recording(reading: &Reading) -> RecordingReport {
     }
 }
 
-fn cameras(input: &Input, truth: &Truth, skews: &Skews) -> Vec<CameraReport> {
+fn cameras(input: &Input, parts: &protocols::Parts<'_>) -> Vec<CameraReport> {
     let mut cameras: BTreeMap<SlotId, CameraReport> = BTreeMap::new();
     let entry = |slot: SlotId| CameraReport {
         id: slot.0,
@@ -123,15 +137,19 @@ fn cameras(input: &Input, truth: &Truth, skews: &Skews) -> Vec<CameraReport> {
         offset_ms: None,
         uncertainty_ms: None,
         reconnects: None,
-        skew_ms: Percentiles::of(skews.of(slot)).map(Into::into),
+        trim_ms: None,
+        synced: parts.skews.judged().synced(slot),
+        skew_ms: parts.skew(|other| other == slot),
+        latency_ms: parts.latency(|other| other == slot),
+        lip_sync_ms: parts.lip_sync(|other| other == slot),
     };
-    for slot in truth.slots() {
+    for slot in parts.truth.slots() {
         cameras.insert(slot, entry(slot));
     }
     for phone in input.summary.iter().flat_map(|summary| &summary.phones) {
         let camera = cameras.entry(phone.slot).or_insert_with(|| entry(phone.slot));
         camera.position = Some(phone.position.clone());
-        camera.protocol = Some("webrtc".into());
+        camera.protocol = Some(phone.protocol.to_string());
     }
     for view in input.snapshot.iter().flat_map(|snapshot| &snapshot.cameras) {
         if view.frames == 0 && !cameras.contains_key(&view.slot) {
@@ -143,10 +161,11 @@ fn cameras(input: &Input, truth: &Truth, skews: &Skews) -> Vec<CameraReport> {
         }
         camera.protocol = Some(view.protocol.clone());
         camera.frames = Some(view.frames);
-        camera.lost = Some(view.lost);
+        camera.lost = view.lost;
         camera.quality = view.quality;
         camera.offset_ms = view.clock.map(|clock| clock.offset_ms);
         camera.uncertainty_ms = view.clock.map(|clock| clock.uncertainty_ms);
+        camera.trim_ms = view.trimmed.then_some(view.trim_ms);
         camera.reconnects = Some(u64::from(view.reconnects));
     }
     cameras.into_values().collect()

@@ -20,6 +20,8 @@ fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
             frame: Some(n as u16),
             wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot) * 2_000),
             seq: n as u64,
+            // The click came 3 ms after the shutter.
+            click_us: (n % 150 == 60).then(|| Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot) * 2_000 + 3_000)),
         })
     }));
     let estimated = |slot: u16, n: i64| MediaTime::from_micros(n * PERIOD_US + i64::from(slot) * 2_000 + 4_000);
@@ -41,6 +43,7 @@ fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
         eras: vec![Era { wall_anchor: Wall(ANCHOR_US), offset: MediaTime::ZERO }],
         ticks: ticks.collect(),
         cuts: vec![cut(60_000, None, 1, "script"), cut(150 * PERIOD_US + 60_000, Some(SlotId(1)), 2, "script")],
+        trims: Vec::new(),
         recordings: Vec::new(),
     };
     let shown = |at: MediaTime, camera: u8, frame: u16| Shown { at, code: Some((camera, frame)), luma: 120.0, flash: frame % 150 == 60 };
@@ -63,7 +66,7 @@ fn run() -> (Input, Ledger, Truth, Vec<Reading>) {
         })
         .collect();
     let programme: Vec<Shown> = ledger.ticks.iter().map(|tick| shown(tick.pts, tick.source.map_or(0, |slot| slot.0 as u8), tick.tick as u16)).collect();
-    let clicks = programme.iter().filter(|shown| shown.flash).map(|shown| shown.at + MediaTime::from_millis(12)).collect();
+    let clicks = programme.iter().filter(|shown| shown.flash).map(|shown| shown.at + MediaTime::from_millis(12 + 3)).collect();
     readings.push(Reading {
         source: None,
         kind: "programme".into(),
@@ -97,6 +100,44 @@ fn a_healthy_run_gives_the_figures_that_were_put_in() {
     assert_eq!((report.latency_ms.program_to_viewer, report.director.failover_ms, report.resources.cpu_seconds), (None, None, None));
 }
 
+/// Camera 2 came over `protocol`, and `trims` say when its clock was set.
+fn over(protocol: tl_base::Protocol, trims: &[i64]) -> Report {
+    let (mut input, mut ledger, truth, readings) = run();
+    let phone = |slot: u16, protocol| crate::PhoneSummary {
+        slot: SlotId(slot),
+        camera: slot as u8,
+        protocol,
+        position: String::new(),
+        offset_ms: 0.0,
+        drift_ppm: 0.0,
+        hidden_ms: 0.0,
+        frames: 300,
+        connects: 1,
+        failures: 0,
+    };
+    input.summary = Some(Summary { phones: vec![phone(1, tl_base::Protocol::Webrtc), phone(2, protocol)], ..Summary::default() });
+    ledger.trims = trims.iter().map(|at| super::ledger::Trim { slot: SlotId(2), at: MediaTime::from_micros(*at) }).collect();
+    join(&input, &ledger, &truth, &readings)
+}
+
+#[test]
+fn a_clock_known_by_arrivals_counts_once_it_was_set() {
+    use tl_base::Protocol::{File, Mjpeg, Rtsp, Srt};
+    let figures = |report: &Report| {
+        let of_two = report.protocols.iter().find(|protocol| protocol.cameras == [2]).expect("camera 2's way");
+        (of_two.skew_ms.is_some(), of_two.synced, of_two.lip_sync_ms.map(|lips| lips.claps), report.pair_skew_ms.is_some())
+    };
+    assert_eq!(figures(&over(Srt, &[])), (false, Some(false), Some(1), false));
+    assert_eq!(figures(&over(Srt, &[200 * PERIOD_US])), (true, Some(true), Some(1), true));
+    assert_eq!(figures(&over(Rtsp, &[])), (true, None, Some(1), true));
+    assert_eq!(figures(&over(Mjpeg, &[])), (false, None, Some(1), false));
+    assert_eq!(figures(&over(File, &[200 * PERIOD_US])), (false, None, Some(1), false));
+    let report = over(Srt, &[]);
+    assert_eq!(report.cameras[1].protocol.as_deref(), Some("srt"));
+    let delays: Vec<f64> = report.protocols.iter().filter_map(|protocol| Some(protocol.latency_ms?.p50)).collect();
+    assert!(delays.len() == 2 && delays.iter().all(|delay| (delay - 80.0).abs() < 0.01), "{delays:?}");
+}
+
 #[test]
 fn missing_repeated_and_black_ticks_are_counted() {
     let (input, mut ledger, truth, mut readings) = run();
@@ -119,6 +160,7 @@ fn a_camera_that_stopped_by_itself_is_not_counted_as_repeated() {
             frame: Some(n as u16),
             wall_us: Wall(ANCHOR_US + n * PERIOD_US + i64::from(slot.0) * 2_000),
             seq: n as u64,
+            click_us: None,
         })
     }));
     let last = ledger.ticks[99].capture;

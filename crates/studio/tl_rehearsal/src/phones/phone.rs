@@ -1,63 +1,67 @@
 //! One virtual phone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use tl_base::{Secret, SlotId, Wall};
-use tl_rtc::publish::{self, Event, Impairment, Publisher};
+use tl_base::{Protocol, SlotId, Wall};
+use tl_rtc::publish::Impairment;
 
+use super::app::App;
+use super::camera::Camera;
 use super::clock::PhoneClock;
-use super::sending::{Look, Sending};
-use super::{FaultKind, Faults, Knock};
+use super::file::Film;
+use super::line::{Answer, Errands, Line, Stage};
+use super::pieces::Pieces;
+use super::sending::{Habits, Look, Sending};
+use super::webrtc::{WebRtc, shown_by};
+use super::{FaultKind, Faults};
 use crate::clips::Loaded;
-use crate::signalling::{Door, Joined, Refusal};
+use crate::signalling::{Door, Refusal};
 use crate::truth::{Record, Writer};
-use crate::{Clip, Error, Options, PhoneSummary, PhoneTicket, Seed};
-use tl_base::queue::Sender;
+use crate::{Clip, Error, Options, PhoneSummary, PhoneTicket, Seed, Way};
 
-/// A phone that hears nothing from the studio for this long joins anew; the studio pings every second at least.
-const SILENCE: Duration = Duration::from_millis(2_200);
-/// From an answer to a connection, at most.
-const CONNECTING: Duration = Duration::from_secs(3);
 /// Between two attempts to join, milliseconds.
 const RETRY_MS: (f64, f64) = (500.0, 1_000.0);
 /// Jitter of a healthy local network, milliseconds.
 const LAN_JITTER_MS: f64 = 4.0;
+/// What apps' encoders hide, seconds: nobody is told.
+const HIDDEN_SECS: (f64, f64) = (0.08, 0.30);
+/// A dead phone looks again after this long.
+const DEAD_LOOK: Duration = Duration::from_millis(50);
 
 enum State {
     /// Not connected until then.
     Waiting(Instant),
-    /// The offer is on its way.
-    Asked(Box<Publisher>),
-    /// Answered, not yet connected.
-    Connecting(Box<Publisher>, Joined, Instant),
-    /// Sends.
-    Live(Box<Publisher>, Joined, Box<Sending>, Heard),
-}
-
-/// When the studio was last heard.
-struct Heard {
-    pongs: u64,
-    at: Instant,
+    /// On its way, or connected; what it sends while it is.
+    On(Box<dyn Line>, Option<Box<Sending>>),
 }
 
 /// One virtual phone.
 pub(crate) struct Phone {
     index: usize,
+    ticket: PhoneTicket,
     slot: SlotId,
-    token: Secret,
     camera: u8,
     position: &'static str,
-    media: Arc<Loaded>,
+    /// None: the studio plays a film.
+    media: Option<Arc<Loaded>>,
+    film: PathBuf,
     clock: PhoneClock,
     started: Instant,
     bind: std::net::IpAddr,
+    door: Door,
     faults: Faults,
+    /// Whether something is to happen to its datagrams.
+    is_impaired: bool,
+    habits: Habits,
     healthy: Impairment,
     impaired: Impairment,
+    seed: Seed,
     chance: Seed,
-    /// Where the loop goes on.
-    next_index: u32,
+    /// Counts what was uploaded.
+    pieces: Arc<AtomicU64>,
     seq: u64,
     frames: u64,
     connects: u64,
@@ -66,25 +70,47 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
-    pub(crate) fn new(index: usize, ticket: &PhoneTicket, clip: &Clip, media: Arc<Loaded>, seed: &Seed, started: (Instant, Wall), options: &Options) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        ticket: &PhoneTicket,
+        (clip, media): (&Clip, Option<Arc<Loaded>>),
+        seed: &Seed,
+        started: (Instant, Wall),
+        options: &Options,
+        door: Door,
+    ) -> Self {
         let mut chance = seed.child(&format!("phone {}", ticket.slot));
         let clock = PhoneClock::random(&mut chance, started.1);
         let healthy = Impairment { jitter_ms: LAN_JITTER_MS, delay_ms: 0.5, seed: chance.bits(), ..Impairment::default() };
+        let protocol = ticket.way.protocol();
+        let hidden = seed.child(&format!("hidden {}", ticket.slot)).range(HIDDEN_SECS.0, HIDDEN_SECS.1);
+        let habits = Habits {
+            hidden_secs: if matches!(protocol, Protocol::Srt | Protocol::Rtmp) { hidden } else { 0.0 },
+            // What WebRTC sends is jittered datagram by datagram.
+            jitter_secs: if protocol == Protocol::Webrtc { 0.0 } else { LAN_JITTER_MS / 1e3 },
+            ..Habits::default()
+        };
+        let of_datagrams = |kind: FaultKind| matches!(kind, FaultKind::Loss { .. } | FaultKind::Burst { .. } | FaultKind::Jitter { .. });
         Self {
             index,
+            ticket: ticket.clone(),
             slot: ticket.slot,
-            token: ticket.token.clone(),
             camera: clip.camera,
             position: clip.position.id,
             media,
+            film: clip.film.clone(),
             clock,
             started: started.0,
             bind: options.bind,
+            door,
+            is_impaired: options.faults.0.iter().any(|fault| fault.slot == ticket.slot && of_datagrams(fault.kind)),
             faults: options.faults.clone(),
+            habits,
             healthy,
             impaired: healthy,
-            next_index: chance.below(crate::rink::FRAMES as usize) as u32,
+            seed: seed.clone(),
             chance,
+            pieces: Arc::default(),
             seq: 0,
             frames: 0,
             connects: 0,
@@ -97,44 +123,62 @@ impl Phone {
         self.connects > 0
     }
 
-    /// The studio's answer to the offer.
-    pub(crate) fn answered(&mut self, result: Result<Joined, Refusal>, now: Instant) {
-        let State::Asked(mut publisher) = std::mem::replace(&mut self.state, State::Waiting(now)) else { return };
-        let taken =
-            result.map_err(|refusal| refusal.to_string()).and_then(|joined| publisher.accept(&joined.sdp).map(|()| joined).map_err(|error| error.to_string()));
-        match taken {
-            Ok(joined) => self.state = State::Connecting(publisher, joined, now + CONNECTING),
-            Err(why) => self.try_later(now, &why),
+    /// The studio's answer to an errand.
+    pub(super) fn answered(&mut self, answer: Result<Answer, Refusal>, now: Instant) {
+        if let State::On(line, _) = &mut self.state {
+            line.answered(answer, now);
         }
     }
 
     /// Does what is due; the answer is when to come again.
-    pub(crate) fn step(&mut self, now: Instant, knocks: &Sender<Knock>, truth: &mut Writer) -> Result<Instant, Error> {
+    pub(crate) fn step(&mut self, now: Instant, errands: &super::ErrandQueue, truth: &mut Writer) -> Result<Instant, Error> {
+        let errands = Errands { phone: self.index, queue: errands };
         let secs = now.saturating_duration_since(self.started).as_secs_f64();
-        let look = match self.suffer(secs) {
-            Some(look) => look,
+        let state = std::mem::replace(&mut self.state, State::Waiting(now));
+        let Some(look) = self.suffer(secs) else {
             // Gone without a word: the connection is forgotten, nothing is said to the studio.
-            None => {
-                self.state = State::Waiting(now + Duration::from_millis(50));
-                return Ok(now + Duration::from_millis(50));
-            }
+            self.state = match state {
+                State::On(mut line, _) => {
+                    if line.fade() {
+                        State::On(line, None)
+                    } else {
+                        errands.bury(line);
+                        State::Waiting(now + DEAD_LOOK)
+                    }
+                }
+                State::Waiting(_) => State::Waiting(now + DEAD_LOOK),
+            };
+            return Ok(now + DEAD_LOOK);
         };
-        match std::mem::replace(&mut self.state, State::Waiting(now)) {
+        match state {
             State::Waiting(until) if now < until => {
                 self.state = State::Waiting(until);
                 Ok(until)
             }
             State::Waiting(_) => {
-                self.ask(now, knocks)?;
-                Ok(now + Duration::from_millis(5))
+                self.state = State::On(self.begin(now)?, None);
+                Ok(now)
             }
-            State::Asked(publisher) => {
-                self.state = State::Asked(publisher);
-                Ok(now + Duration::from_millis(5))
-            }
-            State::Connecting(publisher, joined, until) => Ok(self.connect(publisher, joined, until, now, secs)),
-            State::Live(publisher, joined, sending, heard) => self.send(publisher, joined, sending, heard, look, now, secs, truth),
+            State::On(line, sending) => self.go_on(line, sending, look, (now, secs), &errands, truth),
         }
+    }
+
+    fn begin(&mut self, now: Instant) -> Result<Box<dyn Line>, Error> {
+        let (slot, seed) = (self.slot, &self.seed);
+        let empty = || Error::Phone { slot: slot.0, message: "it has nothing to send".into() };
+        let media = || self.media.as_deref().ok_or_else(empty);
+        Ok(match &self.ticket.way {
+            Way::Webrtc => Box::new(WebRtc::new(slot, &self.ticket.token, self.bind, self.impaired, shown_by(self.clock, self.started))?),
+            Way::Srt { url } => Box::new(App::call(slot, url, self.is_impaired.then_some(self.impaired), now)?),
+            Way::Rtmp { url } => Box::new(App::call(slot, url, None, now)?),
+            Way::Rtsp { director } => Box::new(Camera::rtsp(slot, director, self.bind, media()?, self.clock, seed, now)?),
+            Way::Mjpeg { director } => Box::new(Camera::mjpeg(slot, director, self.bind, seed, now)?),
+            Way::Chunks => {
+                let time = (self.clock, self.started);
+                Box::new(Pieces::start(slot, &self.ticket.token, self.door.clone(), media()?, time, &self.pieces)?)
+            }
+            Way::File { owner } => Box::new(Film::new(slot, owner, &self.film)),
+        })
     }
 
     /// What is wrong at this moment; none when the phone is dead.
@@ -151,115 +195,80 @@ impl Phone {
                 FaultKind::Die => return None,
             }
         }
-        if wanted != self.impaired {
-            self.impaired = wanted;
-            if let State::Connecting(publisher, ..) | State::Live(publisher, ..) = &mut self.state {
-                publisher.set_impairment(wanted);
-            }
-        }
+        self.impaired = wanted;
         Some(look)
     }
 
-    fn ask(&mut self, now: Instant, knocks: &Sender<Knock>) -> Result<(), Error> {
-        let failed = |error: tl_rtc::Error| Error::Phone { slot: self.slot.0, message: error.to_string() };
-        let (clock, started) = (self.clock, self.started);
-        let shows = move |at: Instant| {
-            let secs = at.checked_duration_since(started).map_or_else(|| -started.duration_since(at).as_secs_f64(), |since| since.as_secs_f64());
-            clock.shows_ns(secs)
-        };
-        let name = format!("Virtual phone {}", self.slot);
-        let config = publish::Config { bind: self.bind, impair: self.impaired, clock: Arc::new(shows), name, ..publish::Config::default() };
-        let mut publisher = Box::new(Publisher::new(config).map_err(failed)?);
-        let offer = publisher.offer().map_err(failed)?;
-        match knocks.send(Knock { phone: self.index, slot: self.slot, token: self.token.clone(), offer }) {
-            Ok(()) => self.state = State::Asked(publisher),
-            Err(_) => self.try_later(now, "too many wishes at once"),
+    /// What the network does to what is sent, where it is repaired before anybody sees it.
+    fn habits(&self) -> Habits {
+        let of_datagrams = matches!(self.ticket.way, Way::Webrtc) || (matches!(self.ticket.way, Way::Srt { .. }) && self.is_impaired);
+        if of_datagrams {
+            return Habits { jitter_secs: 0.0, ..self.habits };
         }
-        Ok(())
+        Habits { jitter_secs: self.impaired.jitter_ms / 1e3, stalls: self.impaired.loss, ..self.habits }
     }
 
-    fn connect(&mut self, mut publisher: Box<Publisher>, joined: Joined, until: Instant, now: Instant, secs: f64) -> Instant {
-        let wake = publisher.poll(now);
-        while let Some(event) = publisher.next_event() {
-            match event {
-                Event::Connected => {
-                    self.connects += 1;
-                    tracing::info!(slot = self.slot.0, "phone is connected");
-                    let sending = Box::new(Sending::begin(self.clock, secs, self.next_index));
-                    self.state = State::Live(publisher, joined, sending, Heard { pongs: 0, at: now });
-                    return now;
-                }
-                Event::Closed => {
-                    self.try_later(now, "closed before it was connected");
-                    return now + Duration::from_millis(5);
-                }
-                Event::KeyFrameRequested | Event::Data(_) => {}
-            }
-        }
-        if now > until {
-            self.try_later(now, "no connection");
-            return now + Duration::from_millis(5);
-        }
-        self.state = State::Connecting(publisher, joined, until);
-        wake
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of the live state, taken apart by the caller")]
-    fn send(
+    fn go_on(
         &mut self,
-        mut publisher: Box<Publisher>,
-        joined: Joined,
-        mut sending: Box<Sending>,
-        mut heard: Heard,
+        mut line: Box<dyn Line>,
+        sending: Option<Box<Sending>>,
         look: Look,
-        now: Instant,
-        secs: f64,
+        (now, secs): (Instant, f64),
+        errands: &Errands<'_>,
         truth: &mut Writer,
     ) -> Result<Instant, Error> {
-        let Self { clock, camera, slot, seq, media, chance, .. } = self;
-        sending.capture(secs, look, media, chance, &mut |at, frame| {
+        line.impair(self.impaired);
+        let (stage, wake) = line.poll(now, errands);
+        match stage {
+            Stage::Over(why) => {
+                errands.bury(line);
+                self.try_later(now, &why);
+                Ok(now + Duration::from_millis(5))
+            }
+            Stage::Opening => {
+                self.state = State::On(line, None);
+                Ok(wake)
+            }
+            Stage::Open => {
+                let habits = self.habits();
+                let mut sending = match (sending, &self.media) {
+                    (Some(sending), _) => sending,
+                    (None, None) => {
+                        self.connects = self.connects.max(1);
+                        self.state = State::On(line, None);
+                        return Ok(wake);
+                    }
+                    (None, Some(media)) => {
+                        self.connects += 1;
+                        tracing::info!(slot = self.slot.0, protocol = %self.ticket.way.protocol(), "phone is connected");
+                        Box::new(Sending::begin(self.clock, secs, habits, &media.sound))
+                    }
+                };
+                sending.set_habits(habits);
+                self.send(line.as_mut(), &mut sending, look, secs, truth)?;
+                let due = self.started + Duration::from_secs_f64(sending.wake_secs().max(0.0));
+                // What was sent just now may have made more due.
+                let wake = if matches!(self.ticket.way, Way::Webrtc) { line.poll(now, errands).1 } else { wake };
+                self.state = State::On(line, Some(sending));
+                Ok(wake.min(due))
+            }
+        }
+    }
+
+    fn send(&mut self, line: &mut dyn Line, sending: &mut Sending, look: Look, secs: f64, truth: &mut Writer) -> Result<(), Error> {
+        let Self { clock, camera, slot, seq, media, chance, frames, .. } = self;
+        let Some(media) = media else { return Ok(()) };
+        sending.capture(secs, look, media, chance, &mut |at, frame, click| {
             *seq += 1;
-            Record { camera: *camera, slot: *slot, frame, wall_us: clock.wall(at), seq: *seq }
+            Record { camera: *camera, slot: *slot, frame, wall_us: clock.wall(at), seq: *seq, click_us: click.map(|at| clock.wall(at)) }
         });
         while let Some(parcel) = sending.pop(secs) {
-            let sent = if parcel.record.is_some() {
-                publisher.send_video(&parcel.unit, parcel.capture_ns)
-            } else {
-                publisher.send_audio(&parcel.unit, parcel.capture_ns)
-            };
-            match (sent, parcel.record) {
-                (Ok(()), Some(record)) => {
-                    self.frames += 1;
-                    truth.write(&record)?;
-                }
-                (Ok(()), None) => {}
-                (Err(error), _) => tracing::debug!(slot = self.slot.0, %error, "not sent"),
+            if let (true, Some(record)) = (line.send(&parcel, secs), parcel.record) {
+                *frames += 1;
+                truth.write(&record)?;
             }
         }
-        let wake = publisher.poll(now);
-        let mut closed = false;
-        while let Some(event) = publisher.next_event() {
-            match event {
-                Event::Closed => closed = true,
-                // Every second of the loop begins with a key picture, and it came from no encoder that could make another.
-                Event::KeyFrameRequested => {}
-                Event::Connected => {}
-                Event::Data(message) => tracing::trace!(slot = self.slot.0, ?message, "the studio says"),
-            }
-        }
-        let pongs = publisher.counts().pongs;
-        if pongs != heard.pongs {
-            heard = Heard { pongs, at: now };
-        }
-        self.next_index = sending.next_index();
-        if closed || now.saturating_duration_since(heard.at) > SILENCE {
-            // The studio is not told: it is not there, or it hung up.
-            self.try_later(now, if closed { "the studio hung up" } else { "the studio is silent" });
-            return Ok(now + Duration::from_millis(5));
-        }
-        let due = self.started + Duration::from_secs_f64(sending.wake_secs().max(0.0));
-        self.state = State::Live(publisher, joined, sending, heard);
-        Ok(wake.min(due))
+        Ok(())
     }
 
     fn try_later(&mut self, now: Instant, why: &str) {
@@ -271,18 +280,17 @@ impl Phone {
 
     /// Hangs up properly.
     pub(crate) fn leave(self, door: &Door) -> PhoneSummary {
-        if let State::Live(mut publisher, joined, ..) | State::Connecting(mut publisher, joined, _) = self.state {
-            publisher.close();
-            if let Err(refusal) = door.leave(&joined.location, &self.token) {
-                tracing::debug!(%refusal, "the studio did not hear a phone's goodbye");
-            }
+        if let State::On(line, _) = self.state {
+            line.leave(door);
         }
         PhoneSummary {
             slot: self.slot,
             camera: self.camera,
+            protocol: self.ticket.way.protocol(),
             position: self.position.to_owned(),
             offset_ms: self.clock.offset_us as f64 / 1e3,
             drift_ppm: self.clock.drift_ppm,
+            hidden_ms: self.habits.hidden_secs * 1e3,
             frames: self.frames,
             connects: self.connects,
             failures: self.failures,

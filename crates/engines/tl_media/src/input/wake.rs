@@ -1,0 +1,83 @@
+//! What an input's supervisor sleeps on.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::line::lock;
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The input is being dropped.
+    Stopped,
+    /// It may come back.
+    Lost(String),
+    /// It is kept out for now: a camera that has too many viewers, or that restarts.
+    Barred(String),
+    /// A caller is gone; the port waits for the next one at once.
+    Left(String),
+    /// It cannot come back by itself.
+    Refused(String),
+    /// There is nothing more.
+    Ended,
+}
+
+#[derive(Default)]
+struct State {
+    stopped: bool,
+    end: Option<End>,
+}
+
+/// Told by media threads and by the owner, waited on by the supervisor.
+#[derive(Default)]
+pub(super) struct Wake {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Wake {
+    /// Ends everything, for good.
+    pub(super) fn stop(&self) {
+        lock(&self.state).stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends this connection; the first reason counts.
+    pub(super) fn end(&self, end: End) {
+        lock(&self.state).end.get_or_insert(end);
+        self.changed.notify_all();
+    }
+
+    /// Forgets how the connection before ended.
+    pub(super) fn clear(&self) {
+        lock(&self.state).end = None;
+    }
+
+    /// Waits for the end of this connection, at most `limit`.
+    pub(super) fn wait(&self, limit: Duration) -> Option<End> {
+        self.wait_until(limit, |state| state.end.clone())
+    }
+
+    /// Waits at most `limit`; true when the input is being dropped.
+    pub(super) fn sleep(&self, limit: Duration) -> bool {
+        self.wait_until(limit, |_| None) == Some(End::Stopped)
+    }
+
+    fn wait_until(&self, limit: Duration, end: impl Fn(&State) -> Option<End>) -> Option<End> {
+        let deadline = Instant::now() + limit;
+        let mut state = lock(&self.state);
+        loop {
+            if state.stopped {
+                return Some(End::Stopped);
+            }
+            if let Some(end) = end(&state) {
+                return Some(end);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}

@@ -61,8 +61,8 @@ async function view(root, until, seen) {
     const number = /s(\d+)\.p(\d+)/.exec(hint ?? '');
     if (!number) throw new Error('a playlist without a hint');
     const part = fetchText(new URL(hint, `${root}v0/media.m3u8`).href).then((got) => { seen.parts += 1; seen.bytes += got.length; });
-    playlist = (await fetchText(`${root}v0/media.m3u8?_HLS_msn=${number[1]}&_HLS_part=${number[2]}`)).text;
-    await part;
+    const next = fetchText(`${root}v0/media.m3u8?_HLS_msn=${number[1]}&_HLS_part=${number[2]}`);
+    playlist = (await Promise.all([next, part]))[0].text;
   }
 }
 

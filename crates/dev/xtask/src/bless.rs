@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::check::call;
+use crate::check::{call, cargo_command};
 
 /// Blesses `packages`, or every package whose tests hold golden files.
 pub fn run(root: &Path, packages: Vec<String>) -> Result<()> {
@@ -15,7 +15,7 @@ pub fn run(root: &Path, packages: Vec<String>) -> Result<()> {
     for package in &packages {
         println!("== bless {package}");
         let arguments = ["test", "-q", "-p", package, "--no-fail-fast"];
-        call(Command::new("cargo").args(arguments).current_dir(root).env("TOUCHLINE_BLESS", "1"), &format!("cargo {}", arguments.join(" ")))?;
+        call(cargo_command(root).args(arguments).env("TOUCHLINE_BLESS", "1"), &format!("cargo {}", arguments.join(" ")))?;
     }
     println!("\nChanged files; look at each picture before you keep it:");
     call(Command::new("git").args(["status", "--short", "--", "*golden*", "*generated*"]).current_dir(root), "git status")

@@ -83,7 +83,19 @@ fn pages(root: &Path, tests: bool) -> Result<()> {
 
 /// Runs cargo in the root.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    call(Command::new("cargo").args(arguments).current_dir(root), &format!("cargo {}", arguments.join(" ")))
+    call(cargo_command(root).args(arguments), &format!("cargo {}", arguments.join(" ")))
+}
+
+/// cargo in the root, as if a person had called it. `cargo run` tells this program which package it is; build scripts that look at
+/// the same variables (ring's) would be run again, and everything above them built again, each time a person's call follows.
+pub fn cargo_command(root: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root);
+    let told = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in told.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Runs a command with its output shown.

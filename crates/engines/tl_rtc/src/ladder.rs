@@ -25,6 +25,15 @@ const QUEUE_MS: (f64, f64) = (250.0, 700.0);
 /// The same that peace may have.
 const QUEUE_IN_PEACE_MS: f64 = 80.0;
 
+/// A phone that sends less than this share of what it may, in peace, has lost heart: its own judgement of its way rises by a few
+/// hundredths a second. libwebrtc tries a way at once when what it may send rises, so it is told less for a turn, and then as before.
+/// The lesser figure is above what it sends, so the picture does not suffer.
+const TIMID: f64 = 0.6;
+const NUDGE: f64 = 0.75;
+/// Peace before the first nudge, and time between two.
+const NUDGE_AFTER: MediaTime = MediaTime::from_secs(2);
+const NUDGE_EVERY: MediaTime = MediaTime::from_secs(5);
+
 /// Bitrate share, division of both sides, rate share. Each step costs less to look at than the one after.
 const RUNGS: [(f64, f64, f64); 8] =
     [(1.0, 1.0, 1.0), (0.7, 1.0, 1.0), (0.5, 1.0, 1.0), (0.35, 1.0, 1.0), (0.25, 1.5, 1.0), (0.17, 2.0, 1.0), (0.12, 2.0, 2.0 / 3.0), (0.08, 2.0, 0.5)];
@@ -41,6 +50,9 @@ pub struct Ladder {
     stepped_up: Option<MediaTime>,
     up_after: MediaTime,
     shortest_rtt_ms: Option<f64>,
+    /// When it was nudged last, and whether it still has to be told what it may send.
+    nudged: Option<MediaTime>,
+    nudging: bool,
 }
 
 /// What one measurement says.
@@ -55,7 +67,18 @@ enum Weather {
 impl Ladder {
     /// Begins at the top: `best` is what a phone with a good network sends.
     pub fn new(best: PictureAdvice) -> Self {
-        Self { best, rung: 0, trouble_since: None, peace_since: None, stepped: None, stepped_up: None, up_after: UP_AFTER, shortest_rtt_ms: None }
+        Self {
+            best,
+            rung: 0,
+            trouble_since: None,
+            peace_since: None,
+            stepped: None,
+            stepped_up: None,
+            up_after: UP_AFTER,
+            shortest_rtt_ms: None,
+            nudged: None,
+            nudging: false,
+        }
     }
 
     /// What the phone should send now.
@@ -96,12 +119,29 @@ impl Ladder {
             self.stepped_up = Some(now);
         }
         if self.rung == before {
-            return None;
+            return self.nudge(now, stats);
         }
+        self.nudging = false;
         self.stepped = Some(now);
         self.trouble_since = None;
         self.peace_since = None;
         Some(self.advice())
+    }
+
+    /// Encourages a phone that sends much less than it may.
+    fn nudge(&mut self, now: MediaTime, stats: &SourceStats) -> Option<PictureAdvice> {
+        let advice = self.advice();
+        if std::mem::take(&mut self.nudging) {
+            return Some(advice);
+        }
+        let timid = stats.bitrate_bps.is_some_and(|bps| bps < TIMID * f64::from(advice.bitrate_bps));
+        let calm = self.peace_since.is_some_and(|since| now - since >= NUDGE_AFTER);
+        let again = self.nudged.is_none_or(|at| now - at >= NUDGE_EVERY);
+        if !(timid && calm && again) {
+            return None;
+        }
+        (self.nudged, self.nudging) = (Some(now), true);
+        Some(PictureAdvice { bitrate_bps: (f64::from(advice.bitrate_bps) * NUDGE) as u32, ..advice })
     }
 
     fn weather(&mut self, stats: &SourceStats) -> Option<Weather> {
@@ -204,5 +244,16 @@ mod tests {
             ladder.observe(MediaTime(at), &stats(loss, rtt));
             assert!(ladder.rung() < RUNGS.len() && ladder.advice().bitrate_bps > 0);
         });
+    }
+
+    #[test]
+    fn a_timid_phone_is_nudged_and_told_the_same_again() {
+        let mut ladder = Ladder::new(BEST);
+        let timid = SourceStats { bitrate_bps: Some(900_000.0), ..stats(0.0, 20.0) };
+        let told: Vec<(i64, u32)> = (0..13).filter_map(|second| Some((second, ladder.observe(MediaTime::from_secs(second), &timid)?.bitrate_bps))).collect();
+        assert_eq!(told, [(2, 2_250_000), (3, 3_000_000), (7, 2_250_000), (8, 3_000_000), (12, 2_250_000)]);
+        let bold = SourceStats { bitrate_bps: Some(2_500_000.0), ..stats(0.0, 20.0) };
+        let told: Vec<_> = (13..40).filter_map(|second| ladder.observe(MediaTime::from_secs(second), &bold)).collect();
+        assert_eq!(told, [BEST], "what was begun is ended, and then nothing is said");
     }
 }

@@ -42,6 +42,7 @@ mod server;
 mod session;
 mod slow_way;
 mod socket;
+mod surge;
 mod talk;
 mod timeline;
 mod track;

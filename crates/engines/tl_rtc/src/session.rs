@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use str0m::bwe::Bitrate;
 use str0m::channel::ChannelId;
 use str0m::media::{KeyframeRequestKind, MediaAdded, Mid, Pt, SenderFeedback};
 use str0m::rtp::{RtpPacket, RtpWrite, SeqNo};
@@ -17,6 +18,7 @@ use crate::link::Link;
 use crate::programme;
 use crate::reception::Reception;
 use crate::server::{Event, SessionId};
+use crate::surge::{Surge, Word};
 use crate::talk::{Heard, Talk, Task};
 use crate::timeline::PhoneClock;
 use crate::track::{Packet, Track};
@@ -32,6 +34,12 @@ const KEY_SPACING: Duration = Duration::from_millis(250);
 /// While no missing packet is worth asking for, they are forgotten this often.
 const FORGET_EVERY: Duration = Duration::from_millis(30);
 const STATS_EVERY: Duration = Duration::from_secs(1);
+/// RTP clock of pictures (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
+const VIDEO_RATE_HZ: u32 = 90_000;
+/// A word about its way can be lost like any datagram, so it is told again with each turn of the statistics so many times.
+const WORD_AGAIN: u8 = 3;
+/// More than any phone sends, bits a second.
+const FREE_BPS: f64 = 100e6;
 
 /// A payload type of the answer.
 struct Format {
@@ -83,6 +91,9 @@ pub(crate) struct Session {
     talk: Talk,
     key_asked: Option<Instant>,
     key_wanted: bool,
+    surge: Surge,
+    /// What the phone was told of its way last, and how often that will be told again.
+    word: Option<(Word, u8)>,
     next_stats: Instant,
     bytes: u64,
     turns: [Turn; 3],
@@ -110,6 +121,8 @@ impl Session {
             talk: Talk::new(now),
             key_asked: None,
             key_wanted: false,
+            surge: Surge::new(VIDEO_RATE_HZ),
+            word: None,
             next_stats: now + STATS_EVERY,
             bytes: 0,
             turns: [Turn::default(); 3],
@@ -226,7 +239,8 @@ impl Session {
         let coming = self.video.as_ref().is_some_and(|video| video.track.key_on_its_way());
         Some(match self.key_asked {
             Some(asked) if self.key_wanted && !coming => asked + KEY_SPACING,
-            Some(asked) => asked + KEY_EVERY,
+            // A key picture in a queue holds up all that comes behind it.
+            Some(asked) => asked + if self.surge.holds() { KEY_EVERY * 3 } else { KEY_EVERY },
             None => self.heard,
         })
     }
@@ -293,7 +307,7 @@ impl Session {
 
     fn add(&mut self, added: &MediaAdded) {
         let sound = added.kind.is_audio();
-        let rate_hz = if sound { 48_000 } else { 90_000 };
+        let rate_hz = if sound { 48_000 } else { VIDEO_RATE_HZ };
         if added.direction.is_receiving() {
             let stream = Stream { mid: added.mid, track: Track::new(self.slot, sound, rate_hz), reception: Reception::new(rate_hz), unrepaired: None };
             let place = if sound { &mut self.sound } else { &mut self.video };
@@ -349,6 +363,29 @@ impl Session {
         if let Some(stream) = self.stream(codec) {
             stream.reception.note(u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]), arrival);
         }
+        if !codec.is_audio()
+            && let Some(word) = self.surge.note(now, u32::from_be_bytes([t0, t1, t2, t3]), datagram.len())
+        {
+            tracing::debug!(session = %self.link.id(), ?word, "the way grew narrow or wide");
+            self.word = Some((word, WORD_AGAIN));
+            self.tell_way(now);
+            if let (Word::AtMost(_), Some(video)) = (word, &mut self.video) {
+                video.track.note_queue(self.surge.queue());
+            }
+        }
+    }
+
+    /// Tells the phone what its way bears, by a receiver's estimate.
+    fn tell_way(&mut self, now: Instant) {
+        let (Some((word, _)), Some(mid)) = (self.word, self.video.as_ref().map(|stream| stream.mid)) else { return };
+        let bps = match word {
+            Word::AtMost(bps) => bps,
+            Word::Free => FREE_BPS,
+        };
+        if let Some(stream) = self.link.rtc.direct_api().stream_rx_by_mid(mid, None) {
+            stream.request_remb(Bitrate::from(bps as u64));
+        }
+        self.link.tick(now);
     }
 
     fn packet(&mut self, packet: RtpPacket, now: Instant, outlet: &mut Outlet<'_>) {
@@ -463,6 +500,10 @@ impl Session {
         self.talk.refill();
         if !self.connected {
             return;
+        }
+        if let Some((_, left @ 1..)) = &mut self.word {
+            *left -= 1;
+            self.tell_way(now);
         }
         let (video_frames, lost) = self.video.as_ref().map(|stream| stream.track.counts()).unwrap_or_default();
         let newest = Turn { at: Some(now), bytes: self.bytes, frames: video_frames };

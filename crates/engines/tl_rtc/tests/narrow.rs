@@ -183,7 +183,9 @@ fn ride(queue_ms: f64) -> Option<Outcome> {
         |from: f64, to: f64| arrivals.iter().filter(|(at, _, _)| (from..to).contains(at)).map(|(_, _, bytes)| *bytes as f64 * 8.0).sum::<f64>() / (to - from);
     let freeze = |from: f64, to: f64| {
         let times: Vec<f64> = arrivals.iter().map(|(at, _, _)| *at).filter(|at| (from..to).contains(at)).collect();
-        times.windows(2).map(|pair| (pair[1] - pair[0]) * 1e3).fold(0.0, f64::max)
+        let longest = times.windows(2).map(|pair| ((pair[1] - pair[0]) * 1e3, pair[0])).fold((0.0, 0.0), |most, one| if one.0 > most.0 { one } else { most });
+        eprintln!("from {from:.1} to {to:.1} s: longest without a picture {:.0} ms, at {:.1} s", longest.0, longest.1);
+        longest.0
     };
     let before = rate(narrow_at - 5.0, narrow_at);
     // Down: from then on next to nothing more is lost before the narrow place.

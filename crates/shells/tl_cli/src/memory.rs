@@ -5,6 +5,38 @@
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const POOLS: i32 = 2;
 
+/// How often memory that nobody uses goes back to the system. What a reconnect or a crowd at the door took is spread over the pools in
+/// small holes, which the library keeps by itself.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const GIVE_BACK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Gives back what has been unused for a while, when it is time again.
+pub struct Keeper {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    given: std::time::Instant,
+}
+
+impl Keeper {
+    pub fn new() -> Self {
+        Self {
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            given: std::time::Instant::now(),
+        }
+    }
+
+    /// To be called now and then, by a thread that has time.
+    pub fn look(&mut self) {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        if self.given.elapsed() >= GIVE_BACK_EVERY {
+            let began = std::time::Instant::now();
+            // SAFETY: malloc_trim only hands whole unused pages back (malloc_trim(3)); it takes each pool's lock for that.
+            let gave = unsafe { libc::malloc_trim(0) } == 1;
+            self.given = std::time::Instant::now();
+            tracing::debug!(gave, ms = began.elapsed().as_secs_f64() * 1e3, "unused memory goes back");
+        }
+    }
+}
+
 /// To be called before other threads begin.
 pub fn keep_together() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -69,6 +69,8 @@ pub const ROOMS: &[Room] = &[
     },
     Room { name: "tl_studio", floor: Floor::Studio, uses: &[Use::AllBelow], owns: &[] },
     Room { name: "tl_jobs", floor: Floor::Studio, uses: &[Use::AllBelow], owns: &[] },
+    // The show's words (a camera's state, a side, an action) are the fields of what the wire carries.
+    Room { name: "tl_console", floor: Floor::Studio, uses: &[Use::Floor(Floor::Ground), Use::Room("tl_wire"), Use::Room("tl_show")], owns: &["egui"] },
     Room { name: "tl_rehearsal", floor: Floor::Studio, uses: &[Use::AllBelow], owns: &[] },
     Room {
         name: "tl_cli",

@@ -127,6 +127,16 @@ impl Gpu {
         Ok(Self { jobs: Some(jobs), shared, thread: Some(thread) })
     }
 
+    /// An empty scene for the next job, with room for all that can show. What a job's scene held room for goes round.
+    pub fn blank_scene(&self) -> Scene {
+        self.shared.scenes.take()
+    }
+
+    /// Takes back the scene of a job that was refused.
+    pub fn take_back(&self, scene: Scene) {
+        self.shared.scenes.give_back(scene);
+    }
+
     /// Hands over one tick's job; never waits. The job comes back when the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
         match &self.jobs {

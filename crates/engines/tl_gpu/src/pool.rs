@@ -1,9 +1,11 @@
-//! Finished pictures in memory that goes round.
+//! Memory that goes round: finished pictures, and scenes between who fills and who draws them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tl_base::Size;
 use tl_frame::{Layout, PixelFormat, Plane, Planes, VecPlanes};
+
+use crate::Scene;
 
 /// Memory kept for later; encoders and recorders hold a handful.
 const MAX_KEPT: usize = 12;
@@ -60,6 +62,30 @@ impl Drop for Pooled {
     }
 }
 
+/// Emptied scenes: those of the jobs that may wait, of the one that is drawn, and of the one that is being filled.
+pub(crate) struct Scenes(Mutex<Vec<Scene>>);
+
+impl Scenes {
+    /// Scenes for a queue of so many jobs.
+    pub fn for_queue(jobs: usize) -> Self {
+        Self(Mutex::new((0..jobs + 2).map(|_| Scene::with_room()).collect()))
+    }
+
+    /// An empty scene.
+    pub fn take(&self) -> Scene {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_else(Scene::with_room)
+    }
+
+    /// Takes a scene back. One too many is let go.
+    pub fn give_back(&self, mut scene: Scene) {
+        scene.clear();
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < free.capacity() {
+            free.push(scene);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +98,16 @@ mod tests {
         let place = address(&first);
         drop(first);
         assert_eq!(address(&pool.take()), place);
+    }
+
+    #[test]
+    fn scenes_go_round_with_their_room() {
+        let scenes = Scenes::for_queue(1);
+        let mut first = scenes.take();
+        first.layers.push(crate::Layer::new(crate::LayerPicture::Colour(16, 128, 128), crate::Rect::default()));
+        let place = first.layers.as_ptr();
+        scenes.give_back(first);
+        let again = scenes.take();
+        assert!(again.layers.is_empty() && again.layers.as_ptr() == place);
     }
 }

@@ -6,6 +6,7 @@ use tl_base::Size;
 use tl_frame::Frame;
 
 use crate::OverlayImage;
+use crate::plan::{MAX_LAYERS, MAX_OVERLAYS};
 
 /// A rectangle in canvas pixels (or, for a crop, in pixels of the upright picture).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -107,6 +108,20 @@ pub struct Scene {
     pub overlays: Vec<Placed>,
 }
 
+impl Scene {
+    /// An empty scene with room for all that can show, so that filling it allocates nothing.
+    pub fn with_room() -> Self {
+        // One more: the slate or ground below sixteen pictures.
+        Self { layers: Vec::with_capacity(MAX_LAYERS + 1), overlays: Vec::with_capacity(MAX_OVERLAYS) }
+    }
+
+    /// Lets go of what it shows and keeps its room.
+    pub fn clear(&mut self) {
+        self.layers.clear();
+        self.overlays.clear();
+    }
+}
+
 /// How one arrangement follows another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transition {
@@ -130,7 +145,18 @@ const INSET_SIZE: f32 = 1.0 / 3.0;
 
 /// A camera that fills the canvas as far as its shape allows.
 pub fn full(frame: Frame, canvas: Size) -> Vec<Layer> {
-    vec![Layer::new(LayerPicture::Frame(frame), Rect::whole(canvas))]
+    made(|layers| add_full(layers, frame, canvas))
+}
+
+/// The same, on top of `layers`.
+pub fn add_full(layers: &mut Vec<Layer>, frame: Frame, canvas: Size) {
+    layers.push(Layer::new(LayerPicture::Frame(frame), Rect::whole(canvas)));
+}
+
+fn made(add: impl FnOnce(&mut Vec<Layer>)) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    add(&mut layers);
+    layers
 }
 
 /// A slate that fills the canvas.
@@ -140,21 +166,30 @@ pub fn slate(image: Arc<OverlayImage>, canvas: Size) -> Vec<Layer> {
 
 /// One camera that fills the canvas and a small one at the bottom right, inside the safe area, with a thin frame.
 pub fn picture_in_picture(base: Frame, inset: Frame, canvas: Size) -> Vec<Layer> {
+    made(|layers| add_picture_in_picture(layers, base, inset, canvas))
+}
+
+/// The same, on top of `layers`.
+pub fn add_picture_in_picture(layers: &mut Vec<Layer>, base: Frame, inset: Frame, canvas: Size) {
     let (width, height) = (canvas.width as f32, canvas.height as f32);
     let rect = Rect::new(width * (1.0 - INSET_MARGIN - INSET_SIZE), height * (1.0 - INSET_MARGIN - INSET_SIZE), width * INSET_SIZE, height * INSET_SIZE);
     // A light line within a dark one is seen on ice and in front of a crowd.
     let line = (height / 540.0).round().max(1.0) * 2.0;
     let around = |by: f32| Rect::new(even(rect.x) - by, even(rect.y) - by, even(rect.width) + 2.0 * by, even(rect.height) + 2.0 * by);
-    let mut layers = full(base, canvas);
+    add_full(layers, base, canvas);
     layers.push(Layer::new(LayerPicture::Colour(36, 130, 126), around(2.0 * line)));
     layers.push(Layer::new(LayerPicture::Colour(225, 128, 128), around(line)));
     layers
         .push(Layer { fit: Fit::Cover, ..Layer::new(LayerPicture::Frame(inset), Rect::new(even(rect.x), even(rect.y), even(rect.width), even(rect.height))) });
-    layers
 }
 
 /// Two cameras beside one another, each as large as it can be without cutting off more than a quarter of its width.
 pub fn side_by_side(left: Frame, right: Frame, canvas: Size) -> Vec<Layer> {
+    made(|layers| add_side_by_side(layers, left, right, canvas))
+}
+
+/// The same, on top of `layers`.
+pub fn add_side_by_side(layers: &mut Vec<Layer>, left: Frame, right: Frame, canvas: Size) {
     let gap = (canvas.width as f32 / 320.0).round().max(1.0) * 2.0;
     let width = even((canvas.width as f32 - gap) / 2.0);
     // Three to four keeps what happens in the middle of either picture and leaves narrow bars above and below.
@@ -163,47 +198,62 @@ pub fn side_by_side(left: Frame, right: Frame, canvas: Size) -> Vec<Layer> {
     let place = |frame: Frame, x: f32| Layer { fit: Fit::Cover, ..Layer::new(LayerPicture::Frame(frame), Rect::new(x, top, width, height)) };
     // A dark ground instead of black: the bars are meant.
     let ground = Layer::new(LayerPicture::Colour(36, 130, 126), Rect::whole(canvas));
-    vec![ground, place(left, 0.0), place(right, canvas.width as f32 - width)]
+    layers.extend([ground, place(left, 0.0), place(right, canvas.width as f32 - width)]);
 }
 
 /// The layers in the middle of a transition: `progress` 0 shows `from`, 1 shows `to`.
-pub fn transition(kind: Transition, progress: f32, from: Vec<Layer>, to: Vec<Layer>, canvas: Size) -> Vec<Layer> {
+pub fn transition(kind: Transition, progress: f32, mut from: Vec<Layer>, mut to: Vec<Layer>, canvas: Size) -> Vec<Layer> {
+    blend(kind, progress, &mut from, &mut to, canvas);
+    from
+}
+
+/// The same in place: `layers` begins as what was shown before, and `to` is emptied into it.
+pub fn blend(kind: Transition, progress: f32, layers: &mut Vec<Layer>, to: &mut Vec<Layer>, canvas: Size) {
     let progress = if progress.is_finite() { progress.clamp(0.0, 1.0) } else { 1.0 };
     if progress <= 0.0 {
-        return from;
+        to.clear();
+        return;
     }
     if progress >= 1.0 || kind == Transition::Cut {
-        return to;
+        return replace(layers, to);
     }
     match kind {
-        Transition::Dip if progress < 0.5 => faded(from, 1.0 - 2.0 * progress),
-        Transition::Dip => faded(to, 2.0 * progress - 1.0),
-        Transition::Dissolve => over(from, to, canvas, |layer| layer.opacity = progress),
-        Transition::Wipe => over(from, to, canvas, |layer| layer.wipe = Some(Wipe { progress, softness: WIPE_SOFTNESS })),
-        Transition::Cut => to,
+        Transition::Dip if progress < 0.5 => {
+            to.clear();
+            fade(layers, 1.0 - 2.0 * progress);
+        }
+        Transition::Dip => {
+            replace(layers, to);
+            fade(layers, 2.0 * progress - 1.0);
+        }
+        Transition::Dissolve => over(layers, to, canvas, |layer| layer.opacity = progress),
+        Transition::Wipe => over(layers, to, canvas, |layer| layer.wipe = Some(Wipe { progress, softness: WIPE_SOFTNESS })),
+        Transition::Cut => replace(layers, to),
     }
 }
 
-fn faded(mut layers: Vec<Layer>, opacity: f32) -> Vec<Layer> {
-    for layer in &mut layers {
+fn replace(layers: &mut Vec<Layer>, by: &mut Vec<Layer>) {
+    layers.clear();
+    layers.append(by);
+}
+
+fn fade(layers: &mut [Layer], opacity: f32) {
+    for layer in layers {
         layer.opacity *= opacity;
     }
-    layers
 }
 
-/// `to` as one group over `from`, with its own black where it leaves the canvas free.
-fn over(from: Vec<Layer>, to: Vec<Layer>, canvas: Size, each: impl Fn(&mut Layer)) -> Vec<Layer> {
-    let group = from.iter().map(|layer| layer.group).max().unwrap_or(0).saturating_add(1);
+/// `to` as one group over the layers, with its own black where it leaves the canvas free.
+fn over(layers: &mut Vec<Layer>, to: &mut Vec<Layer>, canvas: Size, each: impl Fn(&mut Layer)) {
+    let group = layers.iter().map(|layer| layer.group).max().unwrap_or(0).saturating_add(1);
     let (y, u, v) = crate::scene::BLACK;
-    let mut upper = vec![Layer::new(LayerPicture::Colour(y, u, v), Rect::whole(canvas))];
-    upper.extend(to);
-    for layer in &mut upper {
+    let ground = layers.len();
+    layers.push(Layer::new(LayerPicture::Colour(y, u, v), Rect::whole(canvas)));
+    layers.append(to);
+    for layer in layers.iter_mut().skip(ground) {
         layer.group = group;
         each(layer);
     }
-    let mut layers = from;
-    layers.append(&mut upper);
-    layers
 }
 
 /// Programme black: BT.709 limited range.

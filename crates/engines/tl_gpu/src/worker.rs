@@ -10,7 +10,7 @@ use tl_base::queue::{Received, Receiver};
 
 use crate::device::Device;
 use crate::engine::{Begun, Engine, Flight, Lost, Times};
-use crate::pool::Pool;
+use crate::pool::{Pool, Scenes};
 use crate::{AdapterInfo, Config, Error, Job, Picture, Stats};
 
 /// Jobs on the device at a time: one is drawn while the one before is read back.
@@ -27,6 +27,8 @@ const WINDOW: usize = 120;
 /// What others may look at while the thread works.
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Between who fills scenes and this thread.
+    pub scenes: Scenes,
 }
 
 struct State {
@@ -105,7 +107,7 @@ impl<F: FnMut(Picture)> Worker<F> {
             readback: Window::new(WINDOW),
             stats: Stats::default(),
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let shared = Arc::new(Shared { state: Mutex::new(state), scenes: Scenes::for_queue(config.queue) });
         shared.opened(&engine.device);
         let worker = Self {
             config,
@@ -148,7 +150,10 @@ impl<F: FnMut(Picture)> Worker<F> {
             };
             let started = Instant::now();
             match job {
-                Some(job) => self.begin(&job),
+                Some(job) => {
+                    self.begin(&job);
+                    self.shared.scenes.give_back(job.scene);
+                }
                 None => self.finish_oldest(),
             }
             self.note_busy(started.elapsed());
@@ -234,7 +239,10 @@ impl<F: FnMut(Picture)> Worker<F> {
         let deadline = Instant::now() + time;
         loop {
             match self.jobs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Received::Item(_) => self.shared.lock().stats.lost += 1,
+                Received::Item(job) => {
+                    self.shared.scenes.give_back(job.scene);
+                    self.shared.lock().stats.lost += 1;
+                }
                 Received::TimedOut => return false,
                 Received::Closed => return true,
             }

@@ -132,7 +132,8 @@ impl Line {
     /// Builds and starts. `on_sample` runs on the line's own thread.
     pub(crate) fn start(plan: Plan, mut on_sample: impl FnMut(gst::Sample) + Send + 'static) -> Result<Self, Error> {
         let Plan { what, caps, elements, out_caps, max_buffers, block } = plan;
-        let source = gst_app::AppSrc::builder().caps(&caps).format(gst::Format::Time).max_buffers(max_buffers).max_bytes(0).block(block).build();
+        // Its thread carries this name, so that whoever looks at a busy studio sees who is busy.
+        let source = gst_app::AppSrc::builder().name(what).caps(&caps).format(gst::Format::Time).max_buffers(max_buffers).max_bytes(0).block(block).build();
         let callbacks = gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 on_sample(sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);

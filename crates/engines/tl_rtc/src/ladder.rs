@@ -30,9 +30,12 @@ const QUEUE_IN_PEACE_MS: f64 = 80.0;
 /// The lesser figure is above what it sends, so the picture does not suffer.
 const TIMID: f64 = 0.6;
 const NUDGE: f64 = 0.75;
-/// Peace before the first nudge, and time between two.
-const NUDGE_AFTER: MediaTime = MediaTime::from_secs(2);
-const NUDGE_EVERY: MediaTime = MediaTime::from_secs(5);
+/// So long it must have been timid in peace: longer than it is held back by the studio's own word (6 s at most).
+const NUDGE_AFTER: MediaTime = MediaTime::from_secs(7);
+/// Time between two nudges at first, and when they were in vain: a still picture needs no more, however wide the way.
+const NUDGE_EVERY: (MediaTime, MediaTime) = (MediaTime::from_secs(5), MediaTime::from_secs(10));
+/// A nudge that brought less than this share more was in vain.
+const NUDGED: f64 = 1.2;
 
 /// Bitrate share, division of both sides, rate share. Each step costs less to look at than the one after.
 const RUNGS: [(f64, f64, f64); 8] =
@@ -50,8 +53,11 @@ pub struct Ladder {
     stepped_up: Option<MediaTime>,
     up_after: MediaTime,
     shortest_rtt_ms: Option<f64>,
-    /// When it was nudged last, and whether it still has to be told what it may send.
-    nudged: Option<MediaTime>,
+    /// Since when it has been timid in peace.
+    timid_since: Option<MediaTime>,
+    /// When it was nudged last and what it sent then, whether that was in vain, and whether it still has to be told what it may send.
+    nudged: Option<(MediaTime, f64)>,
+    in_vain: bool,
     nudging: bool,
 }
 
@@ -76,7 +82,9 @@ impl Ladder {
             stepped_up: None,
             up_after: UP_AFTER,
             shortest_rtt_ms: None,
+            timid_since: None,
             nudged: None,
+            in_vain: false,
             nudging: false,
         }
     }
@@ -119,7 +127,7 @@ impl Ladder {
             self.stepped_up = Some(now);
         }
         if self.rung == before {
-            return self.nudge(now, stats);
+            return self.nudge(now, weather, stats);
         }
         self.nudging = false;
         self.stepped = Some(now);
@@ -129,18 +137,21 @@ impl Ladder {
     }
 
     /// Encourages a phone that sends much less than it may.
-    fn nudge(&mut self, now: MediaTime, stats: &SourceStats) -> Option<PictureAdvice> {
+    fn nudge(&mut self, now: MediaTime, weather: Weather, stats: &SourceStats) -> Option<PictureAdvice> {
         let advice = self.advice();
-        if std::mem::take(&mut self.nudging) {
+        // In trouble the lesser figure stays: to raise it would make the phone try a way that is narrow.
+        if weather == Weather::Peace && std::mem::take(&mut self.nudging) {
             return Some(advice);
         }
-        let timid = stats.bitrate_bps.is_some_and(|bps| bps < TIMID * f64::from(advice.bitrate_bps));
-        let calm = self.peace_since.is_some_and(|since| now - since >= NUDGE_AFTER);
-        let again = self.nudged.is_none_or(|at| now - at >= NUDGE_EVERY);
-        if !(timid && calm && again) {
+        let bps = stats.bitrate_bps.filter(|bps| weather == Weather::Peace && *bps < TIMID * f64::from(advice.bitrate_bps));
+        self.timid_since = bps.map(|_| self.timid_since.unwrap_or(now));
+        let (bps, since) = (bps?, self.timid_since?);
+        let every = if self.in_vain { NUDGE_EVERY.1 } else { NUDGE_EVERY.0 };
+        if self.nudging || now - since < NUDGE_AFTER || self.nudged.is_some_and(|(at, _)| now - at < every) {
             return None;
         }
-        (self.nudged, self.nudging) = (Some(now), true);
+        self.in_vain = self.nudged.is_some_and(|(_, then)| bps < NUDGED * then);
+        (self.nudged, self.nudging) = (Some((now, bps)), true);
         Some(PictureAdvice { bitrate_bps: (f64::from(advice.bitrate_bps) * NUDGE) as u32, ..advice })
     }
 
@@ -250,10 +261,13 @@ mod tests {
     fn a_timid_phone_is_nudged_and_told_the_same_again() {
         let mut ladder = Ladder::new(BEST);
         let timid = SourceStats { bitrate_bps: Some(900_000.0), ..stats(0.0, 20.0) };
-        let told: Vec<(i64, u32)> = (0..13).filter_map(|second| Some((second, ladder.observe(MediaTime::from_secs(second), &timid)?.bitrate_bps))).collect();
-        assert_eq!(told, [(2, 2_250_000), (3, 3_000_000), (7, 2_250_000), (8, 3_000_000), (12, 2_250_000)]);
+        let told: Vec<(i64, u32)> = (0..35).filter_map(|second| Some((second, ladder.observe(MediaTime::from_secs(second), &timid)?.bitrate_bps))).collect();
+        let (less, all) = (2_250_000, 3_000_000);
+        assert_eq!(told, [(7, less), (8, all), (12, less), (13, all), (22, less), (23, all), (32, less), (33, all)], "in vain, so less often");
+        let trouble = SourceStats { bitrate_bps: Some(900_000.0), ..stats(0.06, 20.0) };
+        assert!(ladder.observe(MediaTime::from_secs(35), &trouble).is_none());
         let bold = SourceStats { bitrate_bps: Some(2_500_000.0), ..stats(0.0, 20.0) };
-        let told: Vec<_> = (13..40).filter_map(|second| ladder.observe(MediaTime::from_secs(second), &bold)).collect();
-        assert_eq!(told, [BEST], "what was begun is ended, and then nothing is said");
+        let told: Vec<_> = (36..80).filter_map(|second| ladder.observe(MediaTime::from_secs(second), &bold)).collect();
+        assert!(told.is_empty(), "{told:?}");
     }
 }

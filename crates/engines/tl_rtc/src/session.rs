@@ -92,6 +92,8 @@ pub(crate) struct Session {
     key_asked: Option<Instant>,
     key_wanted: bool,
     surge: Surge,
+    /// Sequence number of the pictures' packet that came in the newest datagram, unless it was sent again.
+    fresh: Option<u16>,
     /// What the phone was told of its way last, and how often that will be told again.
     word: Option<(Word, u8)>,
     next_stats: Instant,
@@ -122,6 +124,7 @@ impl Session {
             key_asked: None,
             key_wanted: false,
             surge: Surge::new(VIDEO_RATE_HZ),
+            fresh: None,
             word: None,
             next_stats: now + STATS_EVERY,
             bytes: 0,
@@ -358,20 +361,29 @@ impl Session {
             return;
         }
         self.bytes += datagram.len() as u64;
+        self.surge.count(now, datagram.len());
         let Some((codec, false)) = self.format(pt).map(|format| (format.codec, format.repair)) else { return };
         let arrival = self.clock.at(now);
         if let Some(stream) = self.stream(codec) {
             stream.reception.note(u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]), arrival);
         }
-        if !codec.is_audio()
-            && let Some(word) = self.surge.note(now, u32::from_be_bytes([t0, t1, t2, t3]), datagram.len())
-        {
-            tracing::debug!(session = %self.link.id(), ?word, "the way grew narrow or wide");
-            self.word = Some((word, WORD_AGAIN));
-            self.tell_way(now);
-            if let (Word::AtMost(_), Some(video)) = (word, &mut self.video) {
-                video.track.note_queue(self.surge.queue());
-            }
+        if !codec.is_audio() {
+            self.fresh = Some(u16::from_be_bytes([s0, s1]));
+        }
+    }
+
+    /// Judges the way by a packet of pictures that has just come for the first time. It was found genuine: a forged stamp must not
+    /// hold a phone back.
+    fn judge_way(&mut self, packet: &RtpPacket, now: Instant) {
+        if self.fresh.take() != Some(*packet.seq_no as u16) {
+            return;
+        }
+        let Some(word) = self.surge.note(now, *packet.header.ssrc, packet.header.timestamp) else { return };
+        tracing::debug!(session = %self.link.id(), ?word, "the way grew narrow or wide");
+        self.word = Some((word, WORD_AGAIN));
+        self.tell_way(now);
+        if let (Word::AtMost(_), Some(video)) = (word, &mut self.video) {
+            video.track.note_queue(self.surge.queue());
         }
     }
 
@@ -391,6 +403,9 @@ impl Session {
     fn packet(&mut self, packet: RtpPacket, now: Instant, outlet: &mut Outlet<'_>) {
         self.heard = now;
         let Some(codec) = self.format(*packet.header.payload_type).map(|format| format.codec) else { return };
+        if !codec.is_audio() {
+            self.judge_way(&packet, now);
+        }
         let Some(stream) = self.stream(codec) else { return };
         stream.track.push(Packet {
             sequence: *packet.seq_no,

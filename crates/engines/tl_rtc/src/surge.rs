@@ -30,6 +30,10 @@ const SHARES: [f64; 3] = [0.7, 0.5, 0.35];
 const FILLS: f64 = 0.9;
 /// Never less than this: sound and a few small pictures, bits a second.
 const LEAST_BPS: f64 = 200_000.0;
+/// A queue grows by this much while the rate is measured, or it is no queue that grows: a longer way is late by the same all the time.
+const GROWS: f64 = 0.02;
+/// RTP time and the clock on the wall agree within this; a stamp that does not is a mistake, a restart or a forgery.
+const SANE: f64 = 1.0;
 /// The word is given again, and harder, this often while the queue does not go.
 const AGAIN: Duration = Duration::from_millis(400);
 /// It holds at least this long, and at most.
@@ -49,21 +53,31 @@ pub(crate) enum Word {
     Free,
 }
 
-/// One phone's pictures, as they arrive.
+/// A datagram of the phone's.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    at: Instant,
+    bytes: usize,
+}
+
+/// One phone's packets, as they arrive.
 #[derive(Debug)]
 pub(crate) struct Surge {
     rate_hz: f64,
-    /// When the first packet came, from which lateness is counted, and the RTP time of the newest.
-    origin: Option<(Instant, u32)>,
-    /// RTP time since the first packet, ticks.
-    rtp: i64,
+    ssrc: Option<u32>,
+    /// The packet before: when it came, its RTP time, and its lateness in seconds, counted from the first one.
+    before: Option<(Instant, u32, f64)>,
+    /// A stamp that did not fit came last.
+    odd: bool,
     /// Least lateness of the span before and of the present one, seconds, and when the present one began.
     shortest: (f64, f64),
     began: Option<Instant>,
-    /// Packets that came without a pause, and their bytes.
-    recent: VecDeque<(Instant, usize)>,
-    bytes: usize,
+    /// Lateness of the pictures' packets of the last [`SPAN`], seconds.
+    late: VecDeque<(Instant, f64)>,
     queue: f64,
+    /// Everything that came without a pause, and its bytes.
+    recent: VecDeque<Arrival>,
+    bytes: usize,
     /// What came before, bits a second, and when its last packet did.
     before_bps: f64,
     last: Option<Instant>,
@@ -77,49 +91,72 @@ struct Held {
     since: Instant,
     told: Instant,
     words: usize,
-    /// What arrived while there was a queue, at most: that is what the way bears. Later it may be the phone that sends less.
+    /// What it was told last, bits a second, and the queue at that time, seconds.
+    told_bps: f64,
+    told_queue: f64,
+    /// What arrived until the queue had gone, at most: that is what the way bears. Later it may be the phone that sends less.
     way_bps: f64,
     /// The queue has gone.
     drained: bool,
 }
 
 impl Surge {
-    /// A stream whose RTP clock ticks `rate_hz` times a second.
+    /// A stream of pictures whose RTP clock ticks `rate_hz` times a second.
     pub fn new(rate_hz: u32) -> Self {
         Self {
             rate_hz: f64::from(rate_hz.max(1)),
-            origin: None,
-            rtp: 0,
+            ssrc: None,
+            before: None,
+            odd: false,
             shortest: (f64::INFINITY, f64::INFINITY),
             began: None,
+            late: VecDeque::new(),
+            queue: 0.0,
             recent: VecDeque::new(),
             bytes: 0,
-            queue: 0.0,
             before_bps: 0.0,
             last: None,
             held: None,
         }
     }
 
-    /// Takes a packet of `bytes` that was stamped `rtp`; a word for the phone when there is one.
-    pub fn note(&mut self, now: Instant, rtp: u32, bytes: usize) -> Option<Word> {
-        let paused = self.recent.back().is_some_and(|(last, _)| now.saturating_duration_since(*last) > PAUSE);
-        if paused {
+    /// Counts a datagram of the phone's, whatever it carries: all of it shares the way.
+    pub fn count(&mut self, now: Instant, bytes: usize) {
+        if self.recent.back().is_some_and(|last| now.saturating_duration_since(last.at) > PAUSE) {
             self.recent.clear();
             self.bytes = 0;
         }
-        self.recent.push_back((now, bytes));
+        self.recent.push_back(Arrival { at: now, bytes });
         self.bytes += bytes;
-        while self.recent.len() > MOST || self.recent.front().is_some_and(|(first, _)| now.saturating_duration_since(*first) > SPAN) {
-            self.bytes -= self.recent.pop_front().map_or(0, |(_, bytes)| bytes);
+        while self.recent.len() > MOST || self.recent.front().is_some_and(|first| now.saturating_duration_since(first.at) > SPAN) {
+            self.bytes -= self.recent.pop_front().map_or(0, |first| first.bytes);
         }
-        self.queue = self.measure(now, rtp);
-        let arriving = self.arriving_bps(now);
-        let word = self.judge(now, self.queue, arriving);
+        // A queue bends what comes, so the mean is that of the time before.
         if self.held.is_none() {
-            self.learn(bytes, now);
+            let gap = self.last.replace(now).map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
+            self.before_bps = self.before_bps * (-gap / BEFORE_SECS).exp() + bytes as f64 * 8.0 / BEFORE_SECS;
         }
-        word
+    }
+
+    /// Takes a genuine packet of pictures, sent for the first time and counted already; a word for the phone when there is one.
+    pub fn note(&mut self, now: Instant, ssrc: u32, rtp: u32) -> Option<Word> {
+        let late = self.lateness(now, ssrc, rtp)?;
+        // While the phone is held back the shortest way is the one before the queue.
+        if self.held.is_none() && now.saturating_duration_since(*self.began.get_or_insert(now)) > SHORTEST_OF {
+            self.shortest = (self.shortest.1, f64::INFINITY);
+            self.began = Some(now);
+        }
+        self.shortest.1 = self.shortest.1.min(late);
+        self.queue = late - self.shortest.0.min(self.shortest.1);
+        self.late.push_back((now, late));
+        while self.late.len() > MOST || self.late.front().is_some_and(|(first, _)| now.saturating_duration_since(*first) > SPAN) {
+            self.late.pop_front();
+        }
+        let arriving = self.arriving_bps(now);
+        match self.held {
+            Some(held) => self.judge(now, held, arriving),
+            None => self.begin(now, late, arriving?),
+        }
     }
 
     /// Whether the phone is told to send less.
@@ -132,59 +169,82 @@ impl Surge {
         Duration::from_secs_f64(self.queue.clamp(0.0, 2.0))
     }
 
-    /// How much longer than the shortest way this packet took, seconds.
-    fn measure(&mut self, now: Instant, rtp: u32) -> f64 {
-        let (origin, last_rtp) = *self.origin.get_or_insert((now, rtp));
-        self.began.get_or_insert(now);
-        // Packets that were overtaken count backwards.
-        self.rtp += i64::from(rtp.wrapping_sub(last_rtp) as i32);
-        self.origin = Some((origin, rtp));
-        let late = now.saturating_duration_since(origin).as_secs_f64() - self.rtp as f64 / self.rate_hz;
-        // While the phone is held back the shortest way is the one before the queue.
-        if self.held.is_none() && self.began.is_some_and(|began| now.saturating_duration_since(began) > SHORTEST_OF) {
-            self.shortest = (self.shortest.1, f64::INFINITY);
-            self.began = Some(now);
+    /// How much later than its stamp says a packet came, against the first one, seconds. None for a stamp that does not fit; when the
+    /// next one does not fit either, all begins anew.
+    fn lateness(&mut self, now: Instant, ssrc: u32, rtp: u32) -> Option<f64> {
+        if self.ssrc.replace(ssrc).is_some_and(|before| before != ssrc) {
+            self.forget();
         }
-        self.shortest.1 = self.shortest.1.min(late);
-        late - self.shortest.0.min(self.shortest.1)
+        let Some((then, stamped, late)) = self.before else {
+            self.before = Some((now, rtp, 0.0));
+            return Some(0.0);
+        };
+        // Packets that were overtaken count backwards.
+        let step = f64::from(rtp.wrapping_sub(stamped) as i32) / self.rate_hz;
+        let more = now.saturating_duration_since(then).as_secs_f64() - step;
+        if more.abs() > SANE {
+            if self.odd {
+                self.forget();
+                self.before = Some((now, rtp, 0.0));
+            }
+            self.odd = !self.odd;
+            return None;
+        }
+        self.odd = false;
+        self.before = Some((now, rtp, late + more));
+        Some(late + more)
     }
 
     /// What has come without a pause over the last [`SPAN`], bits a second; none when that is too little to say.
     fn arriving_bps(&self, now: Instant) -> Option<f64> {
-        let (first, first_bytes) = self.recent.front().copied()?;
-        let span = now.saturating_duration_since(first);
+        let first = self.recent.front()?;
+        let span = now.saturating_duration_since(first.at);
         // The first one's bytes came before the span.
-        let bytes = self.bytes.saturating_sub(first_bytes);
+        let bytes = self.bytes.saturating_sub(first.bytes);
         (self.recent.len() >= FEW && span * 2 > SPAN).then(|| bytes as f64 * 8.0 / span.as_secs_f64())
     }
 
-    fn judge(&mut self, now: Instant, queue: f64, arriving: Option<f64>) -> Option<Word> {
-        let (long, gone) = (queue > QUEUE.as_secs_f64(), queue < NO_QUEUE.as_secs_f64());
-        let at_most = |share: f64, way_bps: f64| Some(Word::AtMost((share * way_bps).max(LEAST_BPS)));
-        let Some(mut held) = self.held else {
-            let way_bps = arriving.filter(|arriving| long && *arriving < LESS * self.before_bps)?;
-            self.held = Some(Held { since: now, told: now, words: 1, way_bps, drained: false });
-            return at_most(SHARES[0], way_bps);
-        };
+    /// The first word, when a queue grows and less arrives than before.
+    fn begin(&mut self, now: Instant, late: f64, arriving: f64) -> Option<Word> {
+        let grows = self.late.front().is_some_and(|(_, first)| late - first > GROWS);
+        if self.queue <= QUEUE.as_secs_f64() || !grows || arriving > LESS * self.before_bps {
+            return None;
+        }
+        let told_bps = at_most(SHARES[0], arriving);
+        self.held = Some(Held { since: now, told: now, words: 1, told_bps, told_queue: self.queue, way_bps: arriving, drained: false });
+        Some(Word::AtMost(told_bps))
+    }
+
+    fn judge(&mut self, now: Instant, mut held: Held, arriving: Option<f64>) -> Option<Word> {
+        let (long, gone) = (self.queue > QUEUE.as_secs_f64(), self.queue < NO_QUEUE.as_secs_f64());
         let since = |then: Instant| now.saturating_duration_since(then);
-        if (gone && since(held.since) >= HOLDS) || since(held.since) >= HOLDS_MOST {
+        if !held.drained {
+            held.way_bps = held.way_bps.max(arriving.unwrap_or(0.0));
+        }
+        let due = long && since(held.told) >= AGAIN;
+        let fallen = held.told_queue - self.queue;
+        // It sends what it was told and less, and is as late as before: the way is longer, and bears it.
+        let longer = due && fallen.abs() < GROWS && arriving.is_none_or(|arriving| arriving <= held.told_bps);
+        if (gone && since(held.since) >= HOLDS) || since(held.since) >= HOLDS_MOST || longer {
             self.let_go(now);
             return Some(Word::Free);
         }
-        if long && !held.drained {
-            held.way_bps = held.way_bps.max(arriving.unwrap_or(0.0));
-        }
         let word = if gone && !held.drained {
             held.drained = true;
-            at_most(FILLS, held.way_bps)
-        } else if long && since(held.told) >= AGAIN {
-            (held.told, held.words, held.drained) = (now, held.words + 1, false);
-            at_most(*SHARES.get(held.words - 1).or(SHARES.last())?, held.way_bps)
+            Some(at_most(FILLS, held.way_bps))
+        } else if due {
+            (held.told, held.told_queue, held.drained) = (now, self.queue, false);
+            // A queue that falls needs time, not a harder word.
+            (fallen <= GROWS).then(|| {
+                held.words += 1;
+                at_most(SHARES.get(held.words - 1).or(SHARES.last()).copied().unwrap_or(1.0), held.way_bps)
+            })
         } else {
             None
         };
+        held.told_bps = word.unwrap_or(held.told_bps);
         self.held = Some(held);
-        word
+        word.map(Word::AtMost)
     }
 
     /// Leaves the phone to itself. A way that stays longer than before is the way from now on.
@@ -193,11 +253,15 @@ impl Surge {
         (self.before_bps, self.last) = (0.0, None);
     }
 
-    /// The mean rate, which a queue has not yet bent.
-    fn learn(&mut self, bytes: usize, now: Instant) {
-        let gap = self.last.replace(now).map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
-        self.before_bps = self.before_bps * (-gap / BEFORE_SECS).exp() + bytes as f64 * 8.0 / BEFORE_SECS;
+    /// Begins to measure anew. A word that was given stands until it is taken back in its time.
+    fn forget(&mut self) {
+        (self.before, self.odd, self.shortest, self.began) = (None, false, (f64::INFINITY, f64::INFINITY), None);
+        self.late.clear();
     }
+}
+
+fn at_most(share: f64, way_bps: f64) -> f64 {
+    (share * way_bps).max(LEAST_BPS)
 }
 
 #[cfg(test)]
@@ -211,12 +275,14 @@ mod tests {
         /// When the way is free again, seconds.
         free_at: f64,
         at: f64,
+        /// How long the way is without a queue, seconds.
+        length: f64,
         told: Vec<(f64, Word)>,
     }
 
     impl Ride {
         fn new() -> Self {
-            Self { surge: Surge::new(90_000), start: Instant::now(), free_at: 0.0, at: 0.0, told: Vec::new() }
+            Self { surge: Surge::new(90_000), start: Instant::now(), free_at: 0.0, at: 0.0, length: 0.02, told: Vec::new() }
         }
 
         fn go(&mut self, seconds: f64, way_bps: f64, rate_bps: impl Fn(Option<f64>) -> f64, stall: impl Fn(usize) -> f64) {
@@ -230,9 +296,10 @@ mod tests {
                 let sent = self.at + stall(picture);
                 for _ in 0..((bytes / 1_200.0).ceil() as usize).max(1) {
                     self.free_at = self.free_at.max(sent) + 1_200.0 * 8.0 / way_bps;
-                    let arrival = self.start + Duration::from_secs_f64(self.free_at + 0.02);
+                    let arrival = self.start + Duration::from_secs_f64(self.free_at + self.length);
                     let rtp = (self.at * 90_000.0) as u32;
-                    let word = self.surge.note(arrival, rtp.wrapping_add(u32::MAX - 50_000), 1_200);
+                    self.surge.count(arrival, 1_200);
+                    let word = self.surge.note(arrival, 1, rtp.wrapping_add(u32::MAX - 50_000));
                     self.told.extend(word.map(|word| (self.free_at + 0.02, word)));
                 }
                 self.at += 1.0 / 30.0;
@@ -270,17 +337,57 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_grows_longer_is_not_taken_for_a_narrow_one() {
+        let mut ride = Ride::new();
+        // Pictures of 0.6 to 1.4 times the mean, as encoders make them.
+        let uneven = std::cell::Cell::new(1_u32);
+        let rate = |cap: Option<f64>| {
+            uneven.set(uneven.get().wrapping_mul(1_103_515_245).wrapping_add(12_345));
+            cap.unwrap_or(3e6).min(3e6) * (0.6 + 0.8 * f64::from(uneven.get() >> 16 & 0xff) / 255.0)
+        };
+        ride.go(6.0, 8e6, rate, |_| 0.0);
+        for length in [0.14, 0.26, 0.05, 0.30] {
+            ride.length = length;
+            ride.go(8.0, 8e6, rate, |_| 0.0);
+        }
+        let held: Vec<_> = ride.told.iter().filter(|(_, word)| *word != Word::Free).collect();
+        assert!(held.len() <= 1, "{:?}", ride.told);
+        assert!(!ride.surge.holds());
+    }
+
+    #[test]
+    fn odd_stamps_and_another_source_do_not_hold_a_phone_back() {
+        let mut ride = Ride::new();
+        ride.go(4.0, 8e6, |_| 3e6, |_| 0.0);
+        for (ssrc, jump) in [(1, 90_000_u32 * 7_200), (1, u32::MAX - 90_000 * 30), (2, 5), (1, 90_000 * 3)] {
+            let at = ride.start + Duration::from_secs_f64(ride.at + 0.02);
+            assert_eq!(ride.surge.note(at, ssrc, jump), None);
+            ride.go(5.0, 8e6, |_| 3e6, |_| 0.0);
+        }
+        assert!(ride.told.is_empty() && !ride.surge.holds(), "{:?}", ride.told);
+        assert!(ride.surge.queue() < NO_QUEUE, "{:?}", ride.surge.queue());
+    }
+
+    #[test]
     fn hostile_times_do_no_harm() {
         let start = Instant::now();
         bolero::check!().with_type::<Vec<(u16, u32, u16)>>().cloned().for_each(|packets| {
             let (mut surge, mut at) = (Surge::new(90_000), start);
             for (millis, rtp, bytes) in packets {
                 at += Duration::from_millis(u64::from(millis));
-                if let Some(Word::AtMost(bps)) = surge.note(at, rtp, bytes.into()) {
+                surge.count(at, bytes.into());
+                if let Some(Word::AtMost(bps)) = surge.note(at, rtp >> 31, rtp) {
                     assert!(bps.is_finite() && bps >= LEAST_BPS);
                 }
-                assert!(surge.recent.len() <= MOST);
+                assert!(surge.recent.len() <= MOST && surge.late.len() <= MOST);
             }
+            // Whatever it was told, it is free again when it behaves.
+            for step in 0..400_u32 {
+                at += Duration::from_millis(25);
+                surge.count(at, 1_200);
+                surge.note(at, 1, step * 2_250);
+            }
+            assert!(!surge.holds());
         });
     }
 }

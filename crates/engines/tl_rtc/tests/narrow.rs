@@ -228,7 +228,7 @@ fn a_phone_without_a_screen_judges_its_way_and_gets_through() {
     let way = |rate_bps: f64| Impairment { rate_bps, queue_ms: 300.0, delay_ms: 10.0, ..Impairment::default() };
     let mut phone = phone(&studio, 1, publish::Config { estimate: true, impair: way(WIDE), ..publish::Config::default() });
     let (mut connected, mut estimates, mut came) = (None::<Instant>, Vec::<(f64, f64)>::new(), Vec::<(f64, u32)>::new());
-    let (mut phase, began) = (0, Instant::now());
+    let (mut phase, began, mut ceilings) = (0, Instant::now(), Vec::<(f64, f64)>::new());
     let elapsed = |connected: Option<Instant>| connected.map_or(0.0, |at: Instant| at.elapsed().as_secs_f64());
     while elapsed(connected) < 38.0 && (connected.is_some() || began.elapsed() < Duration::from_secs(10)) {
         let now = elapsed(connected);
@@ -239,10 +239,14 @@ fn a_phone_without_a_screen_judges_its_way_and_gets_through() {
         }
         let wake = phone.turn(&studio.clock);
         for event in phone.events.drain(..) {
-            if let publish::Event::Bandwidth(bps) = event {
-                estimates.push((now, bps as f64));
-                // A thinner clip: four fifths of what the way bears, and 3 Mbit/s at most. A key picture counts for four.
-                phone.bytes = ((bps as f64).min(3.75e6) * 0.8 / 8.0 / 33.0) as usize;
+            match event {
+                publish::Event::Bandwidth(bps) => {
+                    estimates.push((now, bps as f64));
+                    // A thinner clip: four fifths of what the way bears, and 3 Mbit/s at most. A key picture counts for four.
+                    phone.bytes = ((bps as f64).min(3.75e6) * 0.8 / 8.0 / 33.0) as usize;
+                }
+                publish::Event::Ceiling(bps) => ceilings.push((now, bps as f64)),
+                _ => {}
             }
         }
         for event in studio.events.try_iter() {
@@ -257,6 +261,11 @@ fn a_phone_without_a_screen_judges_its_way_and_gets_through() {
     }
     let first = |from: f64, fits: &dyn Fn(f64) -> bool| estimates.iter().find(|(at, bps)| *at >= from && fits(*bps)).map_or(f64::NAN, |(at, _)| at - from);
     let down = first(10.0, &|bps| bps <= 1.1 * NARROW);
+    // The studio's word: less than the narrow way bears soon after it narrowed, and nothing that holds the phone back at the end.
+    eprintln!("told {ceilings:.0?}");
+    let told = ceilings.iter().find(|(at, bps)| *at >= 10.0 && *bps < NARROW).expect("the phone is told to send less");
+    assert!(told.0 < 13.0, "{ceilings:?}");
+    assert!(ceilings.last().is_some_and(|(_, bps)| *bps > 10.0 * WIDE), "{ceilings:?}");
     let last = estimates.last().map_or(f64::NAN, |(_, bps)| *bps);
     let freeze = came.windows(2).filter(|pair| pair[0].0 > 2.0).map(|pair| (pair[1].0 - pair[0].0) * 1e3).fold(0.0, f64::max);
     eprintln!("down after {down:.1} s, {:.2} Mbit/s at the end, longest freeze {freeze:.0} ms, {} of {} pictures", last / 1e6, came.len(), phone.sent);

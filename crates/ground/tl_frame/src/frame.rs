@@ -173,6 +173,23 @@ pub struct Frame {
     pub memory: Memory,
 }
 
+impl Frame {
+    /// Mean luma, 0 to 255, by every `step`-th sample of every `step`-th row; none where the samples cannot be read.
+    pub fn mean_luma(&self, step: usize) -> Option<f32> {
+        let Memory::Cpu(planes) = &self.memory else { return None };
+        let luma = planes.plane(0)?;
+        let step = step.max(1);
+        let (mut sum, mut count) = (0_u64, 0_u64);
+        for y in (0..luma.layout.height).step_by(step) {
+            let row = luma.row(y);
+            // A row of eight thousand samples fits by far.
+            sum += u64::from(row.iter().step_by(step).map(|sample| u32::from(*sample)).sum::<u32>());
+            count += row.len().div_ceil(step) as u64;
+        }
+        (count > 0).then(|| sum as f32 / count as f32)
+    }
+}
+
 /// Planes in one vector of their own.
 #[derive(Clone, Debug)]
 pub struct VecPlanes {
@@ -238,5 +255,20 @@ mod tests {
         assert_eq!((chroma.layout.width, chroma.layout.height), (3, 2));
         assert_eq!((chroma.row(1).len(), chroma.row(2).len()), (3, 0));
         assert!(planes.plane(3).is_none());
+    }
+
+    #[test]
+    fn the_mean_is_taken_of_the_samples_that_are_looked_at() {
+        let size = Size::new(32, 16);
+        let mut planes = VecPlanes::new(PixelFormat::I420, size);
+        for (index, sample) in planes.plane_mut(0).iter_mut().enumerate() {
+            *sample = if index % 8 == 0 && index / 32 % 8 == 0 { 40 } else { 200 };
+        }
+        let (source, capture) = (tl_base::SlotId(1), MediaTime::ZERO);
+        let memory = Memory::Cpu(Arc::new(planes));
+        let frame =
+            Frame { source, seq: 0, format: PixelFormat::I420, colour: Colour::PROGRAMME, size, rotation: Rotation::None, capture, arrival: capture, memory };
+        assert_eq!(frame.mean_luma(8), Some(40.0));
+        assert_eq!(frame.mean_luma(1), Some(200.0 - 160.0 * 8.0 / 512.0));
     }
 }

@@ -10,10 +10,19 @@ const POOLS: i32 = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const GIVE_BACK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// Giving back that takes longer than this holds up whoever asks for memory meanwhile, so it is done more seldom from then on.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const TOO_LONG: std::time::Duration = std::time::Duration::from_millis(10);
+/// And no more seldom than this.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const AT_LEAST_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// Gives back what has been unused for a while, when it is time again.
 pub struct Keeper {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     given: std::time::Instant,
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    every: std::time::Duration,
 }
 
 impl Keeper {
@@ -21,18 +30,24 @@ impl Keeper {
         Self {
             #[cfg(all(target_os = "linux", target_env = "gnu"))]
             given: std::time::Instant::now(),
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            every: GIVE_BACK_EVERY,
         }
     }
 
     /// To be called now and then, by a thread that has time.
     pub fn look(&mut self) {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        if self.given.elapsed() >= GIVE_BACK_EVERY {
+        if self.given.elapsed() >= self.every {
             let began = std::time::Instant::now();
             // SAFETY: malloc_trim only hands whole unused pages back (malloc_trim(3)); it takes each pool's lock for that.
             let gave = unsafe { libc::malloc_trim(0) } == 1;
             self.given = std::time::Instant::now();
-            tracing::debug!(gave, ms = began.elapsed().as_secs_f64() * 1e3, "unused memory goes back");
+            let took = began.elapsed();
+            if took > TOO_LONG {
+                self.every = (self.every * 2).min(AT_LEAST_EVERY);
+            }
+            tracing::debug!(gave, ms = took.as_secs_f64() * 1e3, "unused memory goes back");
         }
     }
 }

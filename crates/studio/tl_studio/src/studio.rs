@@ -36,7 +36,7 @@ use crate::inputs::feed::Feed;
 use crate::inputs::keys::SlotKeys;
 use crate::inputs::uploads::Uploads;
 use crate::outputs::Outputs;
-use crate::outputs::encoder::ProgramEncoder;
+use crate::outputs::encoder::{Books, ProgramEncoder};
 use crate::outputs::segments::{self, StoreWriter, store_writer};
 use crate::ports::Ports;
 use crate::records::library::{Library, Work};
@@ -190,7 +190,10 @@ impl Studio {
         };
         let acted = wakes.clone();
         // A control loop that is behind learns of the encoder from the next snapshot.
-        let encoder = Arc::new(ProgramEncoder::open(encoder_config, Arc::clone(&outputs), move |event| drop(acted.send(Wake::Encoder(event))))?);
+        let counts = Arc::new(program::Counts::default());
+        outputs.count_by(Arc::clone(&counts));
+        let books = Books { counts: Arc::clone(&counts), trace: trace.clone() };
+        let encoder = Arc::new(ProgramEncoder::open(encoder_config, Arc::clone(&outputs), books, move |event| drop(acted.send(Wake::Encoder(event))))?);
 
         let (pictures, finished) = program::finished_queue();
         let mut gpu_config = tl_gpu::Config::new(config.size);
@@ -217,12 +220,11 @@ impl Studio {
                 finished,
                 encoder: Arc::clone(&encoder),
                 trace,
+                counts: Arc::clone(&counts),
                 // A control loop that is behind finds the live camera dead by itself.
                 on_failover: Box::new(move |failover| drop(failovers.send(Wake::Failover(failover)))),
             },
         )?;
-        let counts = program.counts();
-        outputs.count_by(Arc::clone(&counts));
 
         let slots = (1..=config.cameras).map(SlotId).chain([SlotId::COMMENTARY, SlotId::TALKBACK]);
         let feeds: BTreeMap<SlotId, Arc<Feed>> = slots.map(|slot| (slot, Feed::new(slot, clock, sound_blocks.clone()))).collect();

@@ -9,6 +9,7 @@
 //! Late input leaves late with the capture time it had; early input waits nowhere; missing input leaves a gap; stamps that make
 //! no sense are counted and dropped. No unit's capture lies ahead of its arrival.
 
+mod bell;
 mod branch;
 mod cut;
 mod device;

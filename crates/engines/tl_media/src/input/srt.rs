@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gio::prelude::*;
@@ -22,6 +22,7 @@ use tl_frame::{Codec, adts};
 
 use crate::Error;
 use crate::decode::samples_of;
+use crate::input::bell::Bell;
 use crate::input::knock::Probe;
 use crate::input::outlet::{Encoded, Outlet};
 use crate::input::sound::Converter;
@@ -35,6 +36,8 @@ use crate::line::{element, lock, set};
 
 /// Statistics are read this often.
 const TICK: Duration = Duration::from_secs(1);
+/// So many ticks with nobody at the door, and a bell is hung out again.
+const ALONE_TICKS: u32 = 10;
 /// A caller this silent makes way for another.
 const SILENT: MediaTime = MediaTime::from_millis(500);
 const DISPLACED: &str = "silent while another caller wants in";
@@ -46,6 +49,9 @@ const HANDOVER: MediaTime = MediaTime::from_millis(500);
 const FRUITLESS_BYTES: u64 = 512 << 10;
 /// So long without anything usable, while bytes come, is no camera.
 const FRUITLESS: Duration = Duration::from_secs(10);
+/// While other lines are open libsrt gives a port back a second or two after its last caller; it is looked for so long, and so often.
+const LINGERS: Duration = Duration::from_secs(4);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What one listener needs to know.
 pub(super) struct Listener<'a> {
@@ -55,8 +61,47 @@ pub(super) struct Listener<'a> {
     pub(super) latency: MediaTime,
 }
 
-/// One listener and its caller, until that leaves.
+/// One listener and its caller, until that leaves. As long as nobody calls, a [`Bell`] stands in for it.
 pub(super) fn attempt(listener: &Listener<'_>, wake: &Arc<Wake>, outlet: &Arc<Outlet>) -> Result<End, Error> {
+    // Whoever was here may be back in a moment, and shall find the listener itself.
+    let mut expected = outlet.counters().connects > 0;
+    let mut told = false;
+    let mut tell = || {
+        if !std::mem::replace(&mut told, true) {
+            outlet.tell(Event::Listening { addr: listener.bind });
+        }
+    };
+    let mut patience = Duration::ZERO;
+    loop {
+        if !expected && let Some(bell) = hang(listener.bind, patience, wake) {
+            tell();
+            if let Some(end) = bell.wait(wake) {
+                return Ok(end);
+            }
+        }
+        if let Some(end) = listen(listener, wake, outlet, &mut tell)? {
+            return Ok(end);
+        }
+        expected = false;
+        patience = LINGERS;
+        // What the listener had to say at its end is no end of anything.
+        wake.clear();
+    }
+}
+
+/// A bell at the port, which libsrt may keep for a while after its last caller.
+fn hang(bind: SocketAddr, patience: Duration, wake: &Wake) -> Option<Bell> {
+    let until = Instant::now() + patience;
+    loop {
+        let bell = Bell::hang(bind);
+        if bell.is_some() || Instant::now() >= until || wake.sleep(LOOK_AGAIN) {
+            return bell;
+        }
+    }
+}
+
+/// The same by libsrt; `tell` is called when the port is open. None when nobody came in.
+fn listen(listener: &Listener<'_>, wake: &Arc<Wake>, outlet: &Arc<Outlet>, tell: &mut impl FnMut()) -> Result<Option<End>, Error> {
     let source = configured(listener)?;
     let door = Arc::new(Door {
         stream_id: listener.stream_id.map(str::to_owned),
@@ -81,21 +126,26 @@ pub(super) fn attempt(listener: &Listener<'_>, wake: &Arc<Wake>, outlet: &Arc<Ou
     running.play(wake, "the listener");
     // A port that cannot be had says so before anything else.
     if let Some(end) = wake.wait(Duration::ZERO) {
-        return Ok(end);
+        return Ok(Some(end));
     }
-    outlet.tell(Event::Listening { addr: listener.bind });
+    tell();
+    let mut alone = 0;
     let end = loop {
         if let Some(end) = wake.wait(TICK) {
-            break end;
+            break Some(end);
+        }
+        alone = if door.is_alone() { alone + 1 } else { 0 };
+        if alone >= ALONE_TICKS {
+            break None;
         }
         if door.try_knocks(listener.bind) {
-            break End::Left(DISPLACED.to_owned());
+            break Some(End::Left(DISPLACED.to_owned()));
         }
         door.tell_of_strangers();
         let callers = source.property::<gst::Structure>("stats");
         outlet.report(stats_of(&callers));
         if door.hears() && outlet.idle() > FRUITLESS {
-            break End::Left("what the caller sends holds no pictures or sound that can be used".to_owned());
+            break Some(End::Left("what the caller sends holds no pictures or sound that can be used".to_owned()));
         }
     };
     drop(running);
@@ -225,6 +275,12 @@ impl Door {
             caller.pending.clear();
         }
         passed
+    }
+
+    /// Whether nobody is in and nobody knocks.
+    fn is_alone(&self) -> bool {
+        let caller = lock(&self.caller);
+        !caller.running && !caller.trial && caller.probe.is_none() && caller.pending.is_empty() && caller.strangers.is_empty()
     }
 
     fn hears(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What an input's supervisor sleeps on.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(super) enum End {
 struct State {
     stopped: bool,
     end: Option<End>,
+    /// Where somebody sleeps on a socket.
+    asleep_at: Option<SocketAddr>,
 }
 
 /// Told by media threads and by the owner, waited on by the supervisor.
@@ -38,8 +41,26 @@ pub(super) struct Wake {
 impl Wake {
     /// Ends everything, for good.
     pub(super) fn stop(&self) {
-        lock(&self.state).stopped = true;
+        let mut state = lock(&self.state);
+        state.stopped = true;
+        let asleep_at = state.asleep_at;
+        drop(state);
         self.changed.notify_all();
+        if let Some(at) = asleep_at {
+            ring(at);
+        }
+    }
+
+    /// Whoever sleeps on a socket at `at` is woken by a datagram at the end, as long as the answer is held.
+    pub(super) fn rings(&self, at: SocketAddr) -> Ringing<'_> {
+        lock(&self.state).asleep_at = Some(at);
+        Ringing(self)
+    }
+
+    /// Whether somebody sleeps on a socket.
+    #[cfg(test)]
+    pub(super) fn is_ringing(&self) -> bool {
+        lock(&self.state).asleep_at.is_some()
     }
 
     /// Ends this connection; the first reason counts.
@@ -79,5 +100,22 @@ impl Wake {
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// Somebody sleeps on a socket.
+pub(super) struct Ringing<'a>(&'a Wake);
+
+impl Drop for Ringing<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).asleep_at = None;
+    }
+}
+
+fn ring(at: SocketAddr) {
+    let any: SocketAddr = if at.is_ipv4() { (std::net::Ipv4Addr::UNSPECIFIED, 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
+    // Whoever is not woken by it looks up by himself a moment later.
+    if let Err(error) = UdpSocket::bind(any).and_then(|socket| socket.send_to(&[], at)) {
+        tracing::debug!(%error, "a sleeper was not woken");
     }
 }

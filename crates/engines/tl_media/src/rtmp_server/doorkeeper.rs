@@ -17,6 +17,8 @@ use crate::rtmp_server::{ConnectionId, Event, Limits, Publish, connection};
 
 /// Between two looks at the door and at the deadlines.
 const LOOK: Duration = Duration::from_millis(25);
+/// The same in an empty house: whoever comes first waits this long at most.
+const IDLE_LOOK: Duration = Duration::from_millis(100);
 /// A publisher that has been silent for so long makes way for another.
 const MAKES_WAY: Duration = Duration::from_secs(2);
 /// How long one that makes way may take.
@@ -202,7 +204,8 @@ impl Doorkeeper {
     }
 
     pub(super) fn run(mut self) {
-        while !self.shared.wait_stopped(LOOK) {
+        let look = |shared: &Shared| if lock(&shared.guests).is_empty() { IDLE_LOOK } else { LOOK };
+        while !self.shared.wait_stopped(look(&self.shared)) {
             // As many as wait now, not for ever: deadlines are kept in between.
             for _ in 0..64 {
                 match self.listener.accept() {

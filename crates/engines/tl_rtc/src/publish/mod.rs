@@ -100,6 +100,8 @@ pub enum Event {
     Sound(Arc<[u8]>),
     /// What the way bears by the phone's own judgement, bits a second.
     Bandwidth(u64),
+    /// What the studio says may be sent (a receiver's estimate), bits a second.
+    Ceiling(u64),
     /// The connection is over.
     Closed,
 }
@@ -411,6 +413,7 @@ impl Publisher {
             }
             str0m::Event::KeyframeRequest(_) => self.tell(Event::KeyFrameRequested),
             str0m::Event::MediaData(media) => self.tell(Event::Sound(media.data)),
+            str0m::Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => self.tell(Event::Ceiling(estimate.as_u64())),
             str0m::Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => self.tell(Event::Bandwidth(estimate.as_u64())),
             str0m::Event::ChannelOpen(id, label) if label == data::LABEL => {
                 self.channel = Some(id);

@@ -163,6 +163,33 @@ fn a_long_way_is_given_more_time() {
 }
 
 #[test]
+fn what_is_sent_again_through_a_queue_is_given_the_time_for_it() {
+    let mut track = Track::new(SourceId::parse("1").expect("a slot"), false, 90_000);
+    track.note_queue(Duration::from_millis(120));
+    assert_eq!(track.hold.as_millis(), 220);
+    track.note_queue(Duration::from_secs(2));
+    assert_eq!(track.hold.as_millis(), 400);
+    track.note_way(Some(0.0), Some(0.0));
+    assert_eq!(track.hold.as_millis(), 100, "until it is measured again");
+}
+
+#[test]
+fn opus_has_the_time_of_what_a_decoder_makes_of_it() {
+    let capture = |codec: Codec, payload: &[u8]| {
+        let mut bench = Bench::new();
+        let received = bench.at(50).now;
+        let packet = Packet { sequence: 1, rtp: 90_000, marker: true, ssrc: 7, codec, received, payload: payload.into() };
+        bench.track = Track::new(SourceId::parse("1").expect("a slot"), codec.is_audio(), 90_000);
+        bench.track.push(packet);
+        let (now, began) = (bench.now, bench.began);
+        bench.track.pop(now, |at| MediaTime::from(at - began), &bench.clock).expect("a unit").capture
+    };
+    // A key picture of VP8, 2 x 2 pixels.
+    let picture = capture(Codec::Vp8, &[0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 2, 0, 2, 0]);
+    assert_eq!(picture - capture(Codec::Opus, &[0xfc, 1, 2, 3]), MediaTime::from_micros(6_500));
+}
+
+#[test]
 fn a_picture_with_a_hole_inside_is_lost_alone() {
     let mut bench = Bench::new();
     bench.push(1, 1, "kw").out();

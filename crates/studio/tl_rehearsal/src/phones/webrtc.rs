@@ -58,7 +58,7 @@ impl WebRtc {
                 Event::Connected => connected = true,
                 Event::Closed => closed = true,
                 // Every second of the loop begins with a key picture, and it came from no encoder that could make another.
-                Event::KeyFrameRequested | Event::Sound(_) | Event::Bandwidth(_) => {}
+                Event::KeyFrameRequested | Event::Sound(_) | Event::Bandwidth(_) | Event::Ceiling(_) => {}
                 Event::Data(message) => tracing::trace!(slot = self.slot.0, ?message, "the studio says"),
             }
         }

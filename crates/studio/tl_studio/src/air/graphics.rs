@@ -15,8 +15,10 @@ use tl_show::{Graphic, GraphicState, MatchClock, Side, Team};
 
 use crate::air::mix::Overlays;
 
-/// How often the running clock is looked at; it shows whole seconds.
+/// How often a running clock is looked at; it shows whole seconds.
 const LOOK: Duration = Duration::from_millis(50);
+/// A clock that stands still changes by what is asked for alone, which wakes the worker.
+const REST: Duration = Duration::from_secs(2);
 
 /// Everything the graphics are drawn from.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,7 @@ struct Drawn {
 
 struct Shared {
     wanted: Mutex<Option<Wanted>>,
+    /// Told when what is wanted is another thing than before, and at the end.
     changed: Condvar,
     stop: AtomicBool,
 }
@@ -82,14 +85,21 @@ impl GraphicsWorker {
 
     /// Draws this from now on.
     pub fn show(&self, wanted: Wanted) {
-        *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
-        self.shared.changed.notify_all();
+        let mut shown = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.as_ref() != Some(&wanted) {
+            *shown = Some(wanted);
+            self.shared.changed.notify_all();
+        }
     }
 }
 
 impl Drop for GraphicsWorker {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
+        {
+            // Under the lock, so that the worker is not between its look and its sleep.
+            let _wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.stop.store(true, Ordering::Release);
+        }
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -101,11 +111,18 @@ impl Drop for GraphicsWorker {
 
 fn run(shared: &Shared, graphics: &mut Graphics, clock: &MediaClock, overlays: &ArcSwap<Overlays>) {
     let mut drawn: Option<Drawn> = None;
-    while !shared.stop.load(Ordering::Acquire) {
+    let mut seen: Option<Wanted> = None;
+    loop {
         let guard = shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let (guard, _) = shared.changed.wait_timeout(guard, LOOK).unwrap_or_else(PoisonError::into_inner);
+        let pause = if seen.as_ref().is_some_and(|seen| seen.clock.running) { LOOK } else { REST };
+        let same = |wanted: &mut Option<Wanted>| *wanted == seen && !shared.stop.load(Ordering::Acquire);
+        let (guard, _) = shared.changed.wait_timeout_while(guard, pause, same).unwrap_or_else(PoisonError::into_inner);
+        if shared.stop.load(Ordering::Acquire) {
+            return;
+        }
         let Some(wanted) = guard.clone() else { continue };
         drop(guard);
+        seen = Some(wanted.clone());
         let words = words(&wanted, clock);
         if drawn.as_ref() == Some(&words) {
             continue;

@@ -3,6 +3,9 @@
 //! A late picture: the last finished one is sent again under this tick's time. A camera that stops: the best live fallback, else the
 //! slate, without asking the control loop. A full encoder: the tick is counted as dropped. With nobody to see it, it
 //! ticks and renders nothing.
+//!
+//! Once a camera has been shown, its thread allocates nothing for it: what a tick needs is kept or goes round, and what others allocate for (the encoder's
+//! buffers, a line in the log) is done on their threads.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,15 +17,15 @@ use arc_swap::ArcSwap;
 use tl_base::queue::{Received, Receiver, Sender, WhenFull, bounded};
 use tl_base::{MediaClock, MediaTime, Rate, Size, SlotId};
 use tl_frame::Frame;
-use tl_gpu::{Gpu, Job, Picture, Scene};
+use tl_gpu::{Gpu, Job, Layer, Picture, Scene};
 use tl_show::TransitionKind;
 
 use crate::air::budget::Budget;
 use crate::air::mix::{Mix, Overlays, Shot};
-use crate::air::scene;
+use crate::air::scene::{self, Picked};
 use crate::air::trace::{self, Trace};
 use crate::inputs::feed::Cursor;
-use crate::outputs::encoder::{ProgramEncoder, Pushed};
+use crate::outputs::encoder::ProgramEncoder;
 
 /// Ticks that may be at the GPU at once; one more would only add delay.
 const IN_FLIGHT: usize = 3;
@@ -45,7 +48,9 @@ pub struct Counts {
     pub frames: AtomicU64,
     /// Ticks not encoded.
     pub dropped: AtomicU64,
-    /// Of these, ticks that were left out on purpose because the machine was too busy.
+    /// Of the dropped ones, ticks that were over before the loop came to them: the machine slept or starved.
+    pub missed: AtomicU64,
+    /// Of the dropped ones, ticks that were left out on purpose because the machine was too busy.
     pub spared: AtomicU64,
     /// Ticks that showed a picture again although its camera gives enough of them, or re-sent one because none was ready.
     pub repeated: AtomicU64,
@@ -92,6 +97,8 @@ pub struct Wiring {
     pub encoder: Arc<ProgramEncoder>,
     /// Where ticks are traced.
     pub trace: Trace,
+    /// What is counted.
+    pub counts: Arc<Counts>,
     /// Who hears of failovers; never waits.
     pub on_failover: Box<dyn FnMut(Failover) + Send>,
 }
@@ -104,7 +111,6 @@ pub fn finished_queue() -> (Sender<Picture>, Receiver<Picture>) {
 /// A running programme loop; dropping it ends it.
 pub struct ProgramLoop {
     stop: Arc<AtomicBool>,
-    counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -112,20 +118,14 @@ impl ProgramLoop {
     /// Starts the loop.
     pub fn start(config: Config, wiring: Wiring) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let counts = Arc::new(Counts::default());
-        let mut state = Loop::new(config, wiring, Arc::clone(&counts));
+        let mut state = Loop::new(config, wiring);
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("programme".into()).spawn(move || {
             while !stopped.load(Ordering::Acquire) {
                 state.tick();
             }
         })?;
-        Ok(Self { stop, counts, thread: Some(thread) })
-    }
-
-    /// Counts since the start.
-    pub fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 
@@ -158,7 +158,6 @@ struct Pending {
 struct Loop {
     config: Config,
     wiring: Wiring,
-    counts: Arc<Counts>,
     tick: u64,
     version: u64,
     shot: Shot,
@@ -169,17 +168,20 @@ struct Loop {
     last_shown: Option<(SlotId, u64)>,
     pending: VecDeque<Pending>,
     last: Option<Frame>,
+    /// This tick's pictures; empty between ticks.
+    picked: Picked,
+    /// The layers that a transition goes to; empty between ticks.
+    upper: Vec<Layer>,
 }
 
 impl Loop {
-    fn new(config: Config, wiring: Wiring, counts: Arc<Counts>) -> Self {
+    fn new(config: Config, wiring: Wiring) -> Self {
         let period = config.rate.period();
         let tick = (config.clock.now().0 / period.0.max(1)) as u64 + 2;
         let pending = VecDeque::with_capacity(IN_FLIGHT + 1);
         Self {
             config,
             wiring,
-            counts,
             tick,
             version: 0,
             shot: Shot::default(),
@@ -189,6 +191,8 @@ impl Loop {
             last_shown: None,
             pending,
             last: None,
+            picked: Picked::with_capacity(usize::from(SlotId::MAX)),
+            upper: Scene::with_room().layers,
         }
     }
 
@@ -200,9 +204,10 @@ impl Loop {
         let late = (now - pts).0 / self.config.rate.period().0.max(1);
         let mix = self.wiring.mix.load_full();
         if late >= 1 && mix.wanted {
-            // The machine slept or starved: these ticks are gone, and are counted.
-            self.counts.dropped.fetch_add(late as u64, Ordering::Relaxed);
-            tracing::warn!(ticks = late, "ticks were missed");
+            // The machine slept or starved: these ticks are gone, and are counted. The control loop tells of it, since a log may wait.
+            let counts = &self.wiring.counts;
+            counts.missed.fetch_add(late as u64, Ordering::Relaxed);
+            counts.dropped.fetch_add(late as u64, Ordering::Relaxed);
         }
         if late >= 1 {
             self.tick += late as u64;
@@ -218,16 +223,21 @@ impl Loop {
         self.follow(mix, pts);
         let now = self.config.clock.now();
         self.leave_dead_source(mix, now, pts);
-        let picked = self.pick_all(mix, pts);
-        let overlays = self.wiring.overlays.load();
-        let shot = self.shot;
-        let mut scene = self.scene(&picked, &overlays, pts);
-        scene.overlays.extend(overlays.images.iter().map(|image| tl_gpu::Placed { image: Arc::clone(image), opacity: 1.0 }));
-        let entry = self.describe(mix, shot, &picked, pts);
-        let job = Job { tick: self.tick, pts, scene };
-        let lost = self.pending.len() >= IN_FLIGHT || self.wiring.gpu.submit(job).is_err();
+        let mut picked = std::mem::take(&mut self.picked);
+        self.pick_all(mix, pts, &mut picked);
+        let scene = self.scene(&picked, pts);
+        let entry = self.describe(mix, &picked, pts);
+        picked.clear();
+        self.picked = picked;
+        let lost = !self.submit(Job { tick: self.tick, pts, scene });
         self.pending.push_back(Pending { tick: self.tick, pts, entry, lost });
         self.replace_lost();
+    }
+
+    /// Hands a job to the GPU thread; false when it has no room for it.
+    fn submit(&self, job: Job) -> bool {
+        let refused = if self.pending.len() >= IN_FLIGHT { Err(job) } else { self.wiring.gpu.submit(job) };
+        refused.map_err(|job| self.wiring.gpu.take_back(job.scene)).is_ok()
     }
 
     /// Takes over what the control loop wants.
@@ -267,11 +277,10 @@ impl Loop {
 
     /// The live camera's picture for the tick at `pts`, and of every other camera the one nearest to that, so that pictures shown
     /// together were taken together.
-    fn pick_all(&mut self, mix: &Mix, pts: MediaTime) -> BTreeMap<SlotId, Frame> {
+    fn pick_all(&mut self, mix: &Mix, pts: MediaTime, picked: &mut Picked) {
         let budget = self.wiring.budget.now();
         let target = pts - budget;
         let period = self.config.rate.period();
-        let mut picked = BTreeMap::new();
         let live = self.shot.live.and_then(|slot| Some((slot, mix.feeds.get(&slot)?)));
         let mut together = target;
         if let Some((slot, feed)) = live
@@ -279,46 +288,60 @@ impl Loop {
                 feed.pick(self.cursors.entry(slot).or_default(), target - feed.lag().beyond(budget), MediaTime((period.0 as f64 * LIVE_REACH) as i64))
         {
             together = frame.capture;
-            picked.insert(slot, frame);
+            picked.push((slot, frame));
         }
         let reach = MediaTime(period.0 / 2) + PAIR_SLACK;
         let now = self.config.clock.now();
         // A camera that stopped keeps its last picture in its feed; nobody must see it beside a live one.
         for (slot, feed) in mix.feeds.iter().filter(|(slot, feed)| Some(**slot) != self.shot.live && feed.is_live(now)) {
             if let Some(frame) = feed.pick(self.cursors.entry(*slot).or_default(), together, reach) {
-                picked.insert(*slot, frame);
+                picked.push((*slot, frame));
             }
         }
-        picked
     }
 
-    fn scene(&mut self, picked: &BTreeMap<SlotId, Frame>, overlays: &Overlays, pts: MediaTime) -> Scene {
+    fn scene(&mut self, picked: &[(SlotId, Frame)], pts: MediaTime) -> Scene {
         let canvas = self.config.size;
-        let to = scene::layers(self.shot, picked, overlays, canvas);
-        let Some(running) = &self.running else { return Scene { layers: to, overlays: Vec::new() } };
-        let progress = (pts - running.started).as_secs_f64() / running.duration.as_secs_f64().max(1e-3);
-        if progress >= 1.0 {
-            self.running = None;
-            return Scene { layers: to, overlays: Vec::new() };
+        let overlays = self.wiring.overlays.load();
+        let mut scene = self.wiring.gpu.blank_scene();
+        match self.progress(pts) {
+            None => scene::add_shot(&mut scene.layers, self.shot, picked, &overlays, canvas),
+            Some((from, kind, progress)) => {
+                scene::add_shot(&mut scene.layers, from, picked, &overlays, canvas);
+                scene::add_shot(&mut self.upper, self.shot, picked, &overlays, canvas);
+                tl_gpu::scene::blend(scene::kind(kind), progress as f32, &mut scene.layers, &mut self.upper, canvas);
+            }
         }
-        let from = scene::layers(running.from, picked, overlays, canvas);
-        Scene { layers: tl_gpu::scene::transition(scene::kind(running.kind), progress as f32, from, to, canvas), overlays: Vec::new() }
+        scene.overlays.extend(overlays.images.iter().map(|image| tl_gpu::Placed { image: Arc::clone(image), opacity: 1.0 }));
+        scene
     }
 
-    fn describe(&mut self, mix: &Mix, shot: Shot, picked: &BTreeMap<SlotId, Frame>, pts: MediaTime) -> trace::Tick {
-        let shown = shot.live.and_then(|slot| picked.get(&slot).map(|frame| (slot, frame)));
+    /// The transition that runs: from where, how, and how far it is; one that is over is let go.
+    fn progress(&mut self, pts: MediaTime) -> Option<(Shot, TransitionKind, f64)> {
+        let running = self.running.as_ref()?;
+        let progress = (pts - running.started).as_secs_f64() / running.duration.as_secs_f64().max(1e-3);
+        let now = (progress < 1.0).then_some((running.from, running.kind, progress));
+        if now.is_none() {
+            self.running = None;
+        }
+        now
+    }
+
+    fn describe(&mut self, mix: &Mix, picked: &[(SlotId, Frame)], pts: MediaTime) -> trace::Tick {
+        let shot = self.shot;
+        let shown = shot.live.and_then(|slot| scene::picture_of(picked, slot).map(|frame| (slot, frame)));
         let key = shown.map(|(slot, frame)| (slot, frame.seq));
         let mut kind = if shown.is_some() { trace::Kind::Frame } else { trace::Kind::Slate };
         if let Some((slot, _)) = key
             && key == self.last_shown
             && mix.feeds.get(&slot).is_some_and(|feed| feed.fps() >= self.config.rate.as_f64() * STEADY_SHARE)
         {
-            self.counts.repeated.fetch_add(1, Ordering::Relaxed);
+            self.wiring.counts.repeated.fetch_add(1, Ordering::Relaxed);
             kind = trace::Kind::Repeat;
         }
         self.last_shown = key;
         let now = self.config.clock.now();
-        let others = picked.iter().filter(|(slot, _)| Some(**slot) != shot.live);
+        let others = picked.iter().filter(|(slot, _)| Some(*slot) != shot.live);
         let pair = others.filter(|(slot, _)| mix.feeds.get(slot).is_some_and(|feed| feed.is_live(now))).map(|(slot, frame)| (*slot, frame.capture));
         trace::Tick {
             tick: self.tick,
@@ -327,7 +350,8 @@ impl Loop {
             source: shown.map(|(slot, _)| slot),
             capture: shown.map(|(_, frame)| frame.capture),
             seq: shown.map(|(_, frame)| frame.seq),
-            pair: pair.collect(),
+            // Microphones have no pictures, so cameras are all that there can be.
+            pair: pair.take(usize::from(SlotId::MAX)).collect(),
             done_wall: None,
         }
     }
@@ -393,11 +417,11 @@ impl Loop {
     /// Sends the last finished picture under this tick's time.
     fn resend(&mut self, mut pending: Pending) {
         let Some(last) = self.last.clone() else {
-            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            self.wiring.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
         if pending.entry.kind != trace::Kind::Repeat {
-            self.counts.repeated.fetch_add(1, Ordering::Relaxed);
+            self.wiring.counts.repeated.fetch_add(1, Ordering::Relaxed);
         }
         pending.entry.kind = trace::Kind::Repeat;
         let frame = Frame { capture: pending.pts, ..last };
@@ -408,22 +432,12 @@ impl Loop {
         let frame = Frame { capture: pending.pts, ..frame };
         let ticks_on_grid = pending.pts.0 % self.config.key_grid.0.max(1) < self.config.rate.period().0;
         if scene::is_black(&frame) && pending.entry.kind != trace::Kind::Slate && self.running.is_none() {
-            self.counts.black.fetch_add(1, Ordering::Relaxed);
+            self.wiring.counts.black.fetch_add(1, Ordering::Relaxed);
         }
         self.wiring.trace.tick(pending.entry);
-        match self.wiring.encoder.push(frame, ticks_on_grid) {
-            Ok(Pushed::Taken) => self.counts.frames.fetch_add(1, Ordering::Relaxed),
-            // Left out on purpose, and counted as what it is: a tick that was not encoded.
-            Ok(Pushed::Spared) => {
-                self.wiring.trace.dropped(pending.pts);
-                self.counts.spared.fetch_add(1, Ordering::Relaxed);
-                self.counts.dropped.fetch_add(1, Ordering::Relaxed)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a tick was not encoded");
-                self.wiring.trace.dropped(pending.pts);
-                self.counts.dropped.fetch_add(1, Ordering::Relaxed)
-            }
-        };
+        if !self.wiring.encoder.offer(frame, ticks_on_grid) {
+            self.wiring.trace.dropped(pending.pts);
+            self.wiring.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

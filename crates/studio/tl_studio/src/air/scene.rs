@@ -1,42 +1,51 @@
 //! From a shot and the pictures of this tick to layers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tl_base::{Size, SlotId};
-use tl_frame::{Frame, Memory};
+use tl_frame::Frame;
 use tl_gpu::{Layer, LayerPicture, Rect};
 use tl_show::{Layout, TransitionKind};
 
 use crate::air::mix::{Overlays, Shot};
 
 /// Mean 8-bit luma below this is black.
-const BLACK_LUMA: u64 = 20;
+const BLACK_LUMA: f32 = 20.0;
+/// One of so many rows and columns is looked at for that.
+const BLACK_STEP: usize = 8;
 
-/// The layers of one shot: the slate where its main camera has no picture.
-pub fn layers(shot: Shot, picked: &BTreeMap<SlotId, Frame>, overlays: &Overlays, canvas: Size) -> Vec<Layer> {
-    let main = shot.live.and_then(|slot| picked.get(&slot)).cloned();
-    let Some(main) = main else { return slate(overlays, canvas) };
+/// The pictures of one tick: a few, so they are looked through.
+pub type Picked = Vec<(SlotId, Frame)>;
+
+/// A camera's picture of this tick.
+pub fn picture_of(picked: &[(SlotId, Frame)], slot: SlotId) -> Option<&Frame> {
+    picked.iter().find(|(of, _)| *of == slot).map(|(_, frame)| frame)
+}
+
+/// Puts one shot on top of `layers`: the slate where its main camera has no picture.
+pub fn add_shot(layers: &mut Vec<Layer>, shot: Shot, picked: &[(SlotId, Frame)], overlays: &Overlays, canvas: Size) {
+    let picture = |slot: SlotId| picture_of(picked, slot).cloned();
+    let Some(main) = shot.live.and_then(picture) else { return layers.push(slate(overlays, canvas)) };
     match shot.layout {
-        Layout::Full => tl_gpu::scene::full(main, canvas),
-        Layout::PictureInPicture { inset } => match picked.get(&inset) {
-            Some(inset) => tl_gpu::scene::picture_in_picture(main, inset.clone(), canvas),
-            None => tl_gpu::scene::full(main, canvas),
+        Layout::Full => tl_gpu::scene::add_full(layers, main, canvas),
+        Layout::PictureInPicture { inset } => match picture(inset) {
+            Some(inset) => tl_gpu::scene::add_picture_in_picture(layers, main, inset, canvas),
+            None => tl_gpu::scene::add_full(layers, main, canvas),
         },
-        Layout::SideBySide { right } => match picked.get(&right) {
-            Some(right) => tl_gpu::scene::side_by_side(main, right.clone(), canvas),
-            None => tl_gpu::scene::full(main, canvas),
+        Layout::SideBySide { right } => match picture(right) {
+            Some(right) => tl_gpu::scene::add_side_by_side(layers, main, right, canvas),
+            None => tl_gpu::scene::add_full(layers, main, canvas),
         },
     }
 }
 
-fn slate(overlays: &Overlays, canvas: Size) -> Vec<Layer> {
+fn slate(overlays: &Overlays, canvas: Size) -> Layer {
     let picture = match &overlays.slate {
         Some(image) => LayerPicture::Slate(Arc::clone(image)),
         // Dark blue-grey, brighter than black on purpose: somebody is there.
         None => LayerPicture::Colour(52, 134, 122),
     };
-    vec![Layer::new(picture, Rect::whole(canvas))]
+    Layer::new(picture, Rect::whole(canvas))
 }
 
 /// The GPU's word for a transition.
@@ -50,14 +59,5 @@ pub fn kind(kind: TransitionKind) -> tl_gpu::scene::Transition {
 
 /// Whether a picture is black, by every eighth sample of every eighth row.
 pub fn is_black(frame: &Frame) -> bool {
-    let Memory::Cpu(planes) = &frame.memory else { return false };
-    let Some(luma) = planes.plane(0) else { return false };
-    let (mut sum, mut count) = (0_u64, 0_u64);
-    for y in (0..luma.layout.height).step_by(8) {
-        for sample in luma.row(y).iter().step_by(8) {
-            sum += u64::from(*sample);
-            count += 1;
-        }
-    }
-    count > 0 && sum < BLACK_LUMA * count
+    frame.mean_luma(BLACK_STEP).is_some_and(|mean| mean < BLACK_LUMA)
 }

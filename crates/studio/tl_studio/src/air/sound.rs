@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use tl_base::queue::{Received, Receiver};
+use tl_base::queue::Receiver;
 use tl_base::{MediaClock, MediaTime, SAMPLE_RATE_HZ, SourceId};
 use tl_frame::AudioBlock;
 use tl_media::{AacEncoder, OpusEncoder};
@@ -54,6 +54,11 @@ pub struct Wiring {
 /// Bits a second of the programme's sound for viewers by WebRTC.
 const OPUS_BPS: u32 = 128_000;
 
+/// With nobody to hear it and no sound for so many blocks (four seconds, which empties every meter) nothing is mixed.
+const QUIET_BLOCKS: u32 = 188;
+/// So many blocks are slept through at a time then; the first of them that is wanted after all is mixed a moment late.
+const REST_BLOCKS: i64 = 4;
+
 /// A running sound loop; dropping it ends it.
 pub struct SoundLoop {
     stop: Arc<AtomicBool>,
@@ -96,10 +101,13 @@ fn run(wiring: &Wiring, mut mixer: Mixer, stopped: &AtomicBool, shown: &Mutex<Me
     let mut opus = None;
     let mut finish = None;
     let mut begun = false;
+    let mut quiet = 0_u32;
+    let mut resting = false;
     while !stopped.load(Ordering::Acquire) {
         let pts = MediaTime::from_samples(sample);
-        let ready_at = MediaTime::from_samples(sample + BLOCK as i64) + tl_sound::LOOK_AHEAD;
-        collect_until(wiring, &mut mixer, ready_at);
+        let taken = BLOCK as i64 * if resting { REST_BLOCKS } else { 1 };
+        let ready_at = MediaTime::from_samples(sample + taken) + tl_sound::LOOK_AHEAD;
+        quiet = if collect_until(wiring, &mut mixer, ready_at) { 0 } else { quiet.saturating_add(1) };
         let lag = wiring.clock.now() - ready_at;
         if lag > MAX_LAG {
             sample += lag.to_samples() / BLOCK as i64 * BLOCK as i64;
@@ -107,6 +115,14 @@ fn run(wiring: &Wiring, mut mixer: Mixer, stopped: &AtomicBool, shown: &Mutex<Me
             continue;
         }
         let mix = wiring.mix.load();
+        let hearers = wiring.hearers.load();
+        let idle = !mix.wanted && hearers.is_empty() && quiet > QUIET_BLOCKS;
+        // One more block with nobody there, so that the mixer forgets who heard it last.
+        if idle && std::mem::replace(&mut resting, idle) {
+            sample += taken;
+            continue;
+        }
+        resting = idle;
         let budget = wiring.budget.now();
         set_up(&mut mixer, &mix, &wiring.faders.load(), budget);
         // The programme's loudness is counted from its first picture, not from the slate before it.
@@ -118,7 +134,6 @@ fn run(wiring: &Wiring, mut mixer: Mixer, stopped: &AtomicBool, shown: &Mutex<Me
         if finish.replace(processing) != Some(processing) {
             mixer.set_processing(processing);
         }
-        let hearers = wiring.hearers.load();
         if let Some(returns) = &mut returns {
             returns.announce(&mut mixer, &hearers);
         }
@@ -169,19 +184,17 @@ fn for_viewers(outputs: &Arc<Outputs>, opus: &mut Option<OpusEncoder>, block: &A
     }
 }
 
-fn collect_until(wiring: &Wiring, mixer: &mut Mixer, deadline: MediaTime) {
+/// Gives the mixer what comes until `deadline`; whether anything came. Nothing is mixed before, so the blocks, two hundred a second of
+/// four cameras, wake nobody; their queue has room for seconds.
+fn collect_until(wiring: &Wiring, mixer: &mut Mixer, deadline: MediaTime) -> bool {
     let instant = wiring.clock.instant_of(deadline);
-    loop {
-        let left = instant.saturating_duration_since(std::time::Instant::now());
-        match wiring.blocks.recv_timeout(left) {
-            Received::Item(block) => mixer.push(block),
-            Received::TimedOut => return,
-            Received::Closed => {
-                std::thread::sleep(left);
-                return;
-            }
-        }
+    std::thread::sleep(instant.saturating_duration_since(std::time::Instant::now()));
+    let mut came = false;
+    while let Some(block) = wiring.blocks.try_recv() {
+        mixer.push(block);
+        came = true;
     }
+    came
 }
 
 /// A camera that is shown later than the budget says is heard as much later.

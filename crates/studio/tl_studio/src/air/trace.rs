@@ -1,18 +1,19 @@
 //! What each tick showed, for measuring afterwards: one JSON line a tick, written off the hot path.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use arrayvec::ArrayVec;
 use serde::Serialize;
 use tl_base::queue::{Sender, WhenFull, bounded};
 use tl_base::{MediaTime, SlotId, Wall};
 
-/// Lines waiting for the disk; more are lost, and counted.
-const QUEUE: usize = 1_024;
+/// Lines waiting for the disk, for 17 seconds of ticks; more are lost, and counted.
+const QUEUE: usize = 512;
 /// Ticks between render and encoder at most.
 const OPEN: usize = 64;
 
@@ -43,8 +44,8 @@ pub struct Tick {
     pub capture: Option<MediaTime>,
     /// The picture's number in its source.
     pub seq: Option<u64>,
-    /// The other live cameras' pictures for the same tick.
-    pub pair: Vec<(SlotId, MediaTime)>,
+    /// The other live cameras' pictures for the same tick. It lies within the tick, so that the programme loop allocates nothing.
+    pub pair: ArrayVec<(SlotId, MediaTime), { SlotId::MAX as usize }>,
     /// When the encoded picture left the encoder, wall clock.
     #[serde(rename = "done_wall_us")]
     pub done_wall: Option<Wall>,
@@ -53,7 +54,7 @@ pub struct Tick {
 /// Writes ticks; cheap to clone.
 #[derive(Clone)]
 pub struct Trace {
-    open: Arc<Mutex<BTreeMap<MediaTime, Tick>>>,
+    open: Arc<Mutex<VecDeque<Tick>>>,
     lines: Sender<Tick>,
 }
 
@@ -76,7 +77,7 @@ pub fn start(path: &Path) -> std::io::Result<(Writer, Trace)> {
             tracing::warn!(%error, "the end of the tick trace was not written");
         }
     })?;
-    Ok((Writer(Some(thread)), Trace { open: Arc::default(), lines }))
+    Ok((Writer(Some(thread)), Trace { open: Arc::new(Mutex::new(VecDeque::with_capacity(OPEN))), lines }))
 }
 
 impl Trace {
@@ -84,24 +85,29 @@ impl Trace {
     pub fn tick(&self, tick: Tick) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while open.len() >= OPEN {
-            open.pop_first();
+            open.pop_front();
         }
-        open.insert(tick.pts, tick);
+        open.push_back(tick);
     }
 
     /// Forgets a tick that the encoder refused.
     pub fn dropped(&self, pts: MediaTime) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&pts);
+        self.take(pts);
     }
 
     /// Notes that the picture of `pts` left the encoder at `wall`.
     pub fn encoded(&self, pts: MediaTime, wall: Wall) {
-        let tick = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&pts);
-        if let Some(mut tick) = tick {
+        if let Some(mut tick) = self.take(pts) {
             tick.done_wall = Some(wall);
             // The trace is for measuring; the programme does not wait for it.
             self.lines.send(tick).ok();
         }
+    }
+
+    fn take(&self, pts: MediaTime) -> Option<Tick> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = open.iter().position(|tick| tick.pts == pts)?;
+        open.remove(at)
     }
 }
 

@@ -21,6 +21,11 @@ impl Control {
             return;
         }
         self.load_seen = now;
+        let starved = self.parts.outputs.starved_ticks();
+        let before = std::mem::replace(&mut self.starved, starved);
+        if starved > before {
+            tracing::warn!(ticks = starved - before, "ticks were missed");
+        }
         let missed = self.parts.outputs.missed_ticks();
         let seen = Seen { missed, machine_cpu: self.parts.health.machine_cpu() };
         if self.governor.look(now, seen) {

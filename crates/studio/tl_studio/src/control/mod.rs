@@ -207,6 +207,8 @@ pub struct Control {
     disk: Level,
     /// When load was looked at last.
     load_seen: MediaTime,
+    /// Ticks that the programme loop came too late for, as they were told last.
+    starved: u64,
     /// When it was last written down how late it is, so that no token outlives a clock that is set back.
     time_kept: MediaTime,
     /// When the programme's recording may be tried again after it could not be started.
@@ -239,6 +241,7 @@ impl Control {
             closing: Vec::new(),
             disk: Level::Plenty,
             load_seen: now,
+            starved: 0,
             time_kept: now,
             record_again: now,
         }

@@ -99,6 +99,8 @@ pub struct Feed {
     envelope: Mutex<Envelope>,
     brightness: Mutex<Brightness>,
     newest_ready: AtomicI64,
+    /// What [`Feed::stale_after`] tells, worked out with each picture: it is asked several times a tick.
+    stale_after: AtomicI64,
     newest_unit: AtomicI64,
     newest_sound: AtomicI64,
     decoded: AtomicU64,
@@ -145,6 +147,7 @@ impl Feed {
             envelope: Mutex::new(Envelope::new()),
             brightness: Mutex::default(),
             newest_ready: AtomicI64::new(i64::MIN),
+            stale_after: AtomicI64::new(STALE_MIN.0),
             newest_unit: AtomicI64::new(i64::MIN),
             newest_sound: AtomicI64::new(i64::MIN),
             decoded: AtomicU64::new(0),
@@ -365,6 +368,7 @@ impl Feed {
             measures.delays.push((now - frame.capture).as_millis_f64());
             if before != i64::MIN {
                 measures.gaps.push((now.0 - before) as f64 / 1e6);
+                self.note_gaps(&measures.gaps);
             }
         }
         lock(&self.brightness).note(&frame);
@@ -407,8 +411,12 @@ impl Feed {
 
     /// How old the newest picture may be: three times the feed's own 99th-percentile gap, 150 to 500 ms.
     pub fn stale_after(&self) -> MediaTime {
-        let gap = lock(&self.measures).gaps.percentiles().map_or(0.0, |gaps| gaps.p99);
-        MediaTime::from_secs_f64(gap * 3.0 / 1e3).clamp(STALE_MIN, STALE_MAX)
+        MediaTime(self.stale_after.load(Ordering::Relaxed))
+    }
+
+    fn note_gaps(&self, gaps: &Window) {
+        let stale = MediaTime::from_secs_f64(gaps.p99().unwrap_or(0.0) * 3.0 / 1e3).clamp(STALE_MIN, STALE_MAX);
+        self.stale_after.store(stale.0, Ordering::Relaxed);
     }
 
     /// Whether pictures arrive in time.
@@ -419,8 +427,8 @@ impl Feed {
     /// 99th percentile of capture-to-decoded; none until enough pictures came.
     pub fn arrival_delay(&self) -> Option<MediaTime> {
         let measures = lock(&self.measures);
-        let delays = measures.delays.percentiles().filter(|_| measures.delays.len() >= ENOUGH_DELAYS)?;
-        Some(MediaTime::from_secs_f64(delays.p99 / 1e3))
+        let p99 = measures.delays.p99().filter(|_| measures.delays.len() >= ENOUGH_DELAYS)?;
+        Some(MediaTime::from_secs_f64(p99 / 1e3))
     }
 
     /// How much later than the show's budget this camera is shown and heard.
@@ -503,6 +511,7 @@ impl Feed {
         measures.delays.clear();
         measures.arrivals.clear();
         measures.gaps.clear();
+        self.note_gaps(&measures.gaps);
         drop(measures);
         self.lag.forget();
         lock(&self.opening).take();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tl_base::MediaTime;
-use tl_frame::{Frame, Memory};
+use tl_frame::Frame;
 
 /// How far back a sync may look.
 const KEPT: MediaTime = MediaTime::from_secs(10);
@@ -19,7 +19,7 @@ pub struct Brightness(VecDeque<(MediaTime, f32)>);
 impl Brightness {
     /// Notes a picture. One that cannot be read, or is older than the newest, says nothing.
     pub fn note(&mut self, frame: &Frame) {
-        let Some(mean) = mean_luma(frame) else { return };
+        let Some(mean) = frame.mean_luma(STEP) else { return };
         if self.0.back().is_some_and(|(newest, _)| *newest >= frame.capture) {
             return;
         }
@@ -40,26 +40,12 @@ impl Brightness {
     }
 }
 
-/// Mean of the luma samples that are looked at, 0 to 255.
-fn mean_luma(frame: &Frame) -> Option<f32> {
-    let Memory::Cpu(planes) = &frame.memory else { return None };
-    let luma = planes.plane(0)?;
-    let (mut sum, mut count) = (0_u64, 0_u64);
-    for y in (0..luma.layout.height).step_by(STEP) {
-        for value in luma.row(y).iter().step_by(STEP) {
-            sum += u64::from(*value);
-            count += 1;
-        }
-    }
-    (count > 0).then(|| sum as f32 / count as f32)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use tl_base::{Size, SourceId};
-    use tl_frame::{Colour, PixelFormat, Rotation, VecPlanes};
+    use tl_frame::{Colour, Memory, PixelFormat, Rotation, VecPlanes};
 
     use super::*;
 

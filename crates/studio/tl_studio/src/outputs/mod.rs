@@ -175,6 +175,11 @@ impl Outputs {
         self.counts.get().map_or(0, count)
     }
 
+    /// Ticks that were over before the programme loop came to them, since the start.
+    pub fn starved_ticks(&self) -> u64 {
+        self.counts.get().map_or(0, |counts| counts.missed.load(Ordering::Relaxed))
+    }
+
     /// Asks for a key picture soon: somebody begins to watch or to receive.
     pub fn ask_key(&self) {
         self.key_wanted.store(true, Ordering::Release);

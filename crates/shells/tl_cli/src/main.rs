@@ -47,7 +47,6 @@ fn main() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     tl_base::log::init("warn,tl_studio=info");
-    memory::keep_together();
     let done = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Demo(args) => demo::main(&args),

@@ -10,7 +10,6 @@ use tl_base::SlotId;
 use tl_studio::{Config, Destination, Ending, Source, Studio};
 
 use crate::links::LinksFile;
-use crate::memory::Keeper;
 use crate::output::{duration, number};
 use crate::usage::bad;
 use crate::watchers;
@@ -162,10 +161,8 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     }
     let mut shown = Instant::now();
     let mut told = Instant::now();
-    let mut memory = Keeper::new();
     while !stop.load(Ordering::Acquire) && !studio.ended() {
         std::thread::sleep(LOOK);
-        memory.look();
         if args.snapshots && told.elapsed() >= TELL {
             told = Instant::now();
             println!("{}", serde_json::to_string(&*studio.snapshot())?);

@@ -62,6 +62,23 @@ fn matrix_mix(from: Matrix) -> [[f64; 3]; 3] {
     [[yy, by, ry], [yu, bu, ru], [yv, bv, rv]]
 }
 
+/// Red, green and blue, 0 to 1 and coded as they are shown, from a picture's plane values, 0 to 1: rows for red, green and blue, columns for
+/// y, u, v and the offset. Solved from the equations that `coefficients` is the heart of.
+pub(crate) fn rgb_rows(colour: Colour) -> [[f32; 4]; 3] {
+    let (kr, kb) = coefficients(colour.matrix);
+    let kg = 1.0 - kr - kb;
+    let (luma_scale, luma_black, chroma_scale) = match colour.range {
+        Range::Limited => (255.0 / 219.0, 16.0 / 219.0, 255.0 / 224.0),
+        Range::Full => (1.0, 0.0, 1.0),
+    };
+    let zero = 128.0 / 255.0;
+    let row = |cb: f64, cr: f64| {
+        let (u, v) = (cb * chroma_scale, cr * chroma_scale);
+        [luma_scale, u, v, -luma_black - zero * (u + v)].map(|value| value as f32)
+    };
+    [row(0.0, 2.0 * (1.0 - kr)), row(-2.0 * kb * (1.0 - kb) / kg, -2.0 * kr * (1.0 - kr) / kg), row(2.0 * (1.0 - kb), 0.0)]
+}
+
 /// Y, U and V code values of the programme for 8-bit sRGB-coded red, green and blue, not rounded.
 pub(crate) fn programme_of_rgb(rgb: [f32; 3]) -> [f32; 3] {
     let [r, g, b] = rgb.map(|value| value / 255.0);
@@ -101,6 +118,18 @@ mod tests {
                 close(convert(Colour { matrix, range: Range::Full }, [255.0 * y, 128.0 + 255.0 * cb, 128.0 + 255.0 * cr]), wanted);
             }
         }
+    }
+
+    /// From red, green and blue to the programme's planes and back.
+    #[test]
+    fn colours_of_tiles_are_the_programme_s() {
+        for rgb in [[255.0, 0.0, 0.0], [0.0, 255.0, 0.0], [0.0, 0.0, 255.0], [10.0, 200.0, 90.0], [255.0; 3], [0.0; 3]] {
+            let [y, u, v] = programme_of_rgb(rgb).map(|code| code / 255.0);
+            let back = rgb_rows(Colour::PROGRAMME).map(|[a, b, c, d]| 255.0 * (a * y + b * u + c * v + d));
+            assert!(back.iter().zip(rgb).all(|(back, rgb)| (back - rgb).abs() < 0.2), "{back:?} instead of {rgb:?}");
+        }
+        let [red, ..] = rgb_rows(Colour { matrix: Matrix::Bt601, range: Range::Full });
+        assert_eq!(red, [1.0, 0.0, 1.402, -1.402 * (128.0 / 255.0)].map(|value: f64| value as f32));
     }
 
     #[test]

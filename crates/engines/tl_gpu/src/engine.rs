@@ -334,7 +334,8 @@ fn draw(piece: &Piece, kernel: Kernel, mixes_chroma: bool, numbers: Numbers, sou
     Draw { rect: piece.rect, kernel, mixes_chroma, blends: blends(piece), numbers, source }
 }
 
-fn programme_frame(tick: u64, pts: MediaTime, memory: Memory, canvas: Size) -> Frame {
+/// A finished picture as a frame.
+pub(crate) fn programme_frame(tick: u64, pts: MediaTime, memory: Memory, canvas: Size) -> Frame {
     Frame {
         source: PROGRAMME,
         seq: tick,

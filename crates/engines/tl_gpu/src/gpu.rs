@@ -8,6 +8,7 @@ use tl_base::queue::{self, Refused, Sender, WhenFull};
 use tl_base::{MediaTime, Size};
 use tl_frame::Frame;
 
+use crate::multiview::{Mailbox, Multiview};
 use crate::worker::{Shared, Worker};
 use crate::{Error, Scene};
 
@@ -30,12 +31,14 @@ pub struct Config {
     pub adapter: AdapterChoice,
     /// Jobs that may wait; one more is refused.
     pub queue: usize,
+    /// Whether it also starts where no adapter works. Until one does, pictures are plain ([`Gpu::draws`]).
+    pub without_device: bool,
 }
 
 impl Config {
     /// Any adapter, three waiting jobs.
     pub fn new(canvas: Size) -> Self {
-        Self { canvas, adapter: AdapterChoice::Any, queue: 3 }
+        Self { canvas, adapter: AdapterChoice::Any, queue: 3, without_device: false }
     }
 }
 
@@ -93,11 +96,24 @@ pub struct Stats {
     pub lost: u64,
     /// Devices opened, the first included.
     pub devices: u32,
+    /// Tiles made for windows.
+    #[serde(default)]
+    pub tiles: u64,
+    /// Windows' pictures painted.
+    #[serde(default)]
+    pub painted: u64,
+    /// Making one tile, until the device was done, milliseconds.
+    #[serde(default)]
+    pub tile_ms: Option<f64>,
+    /// Painting a window, until the device was done, milliseconds.
+    #[serde(default)]
+    pub paint_ms: Option<f64>,
 }
 
 /// The GPU thread. Dropping it ends and joins the thread; jobs that wait are still made.
 pub struct Gpu {
     jobs: Option<Sender<Job>>,
+    multiview: Multiview,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -110,10 +126,12 @@ impl Gpu {
             return Err(Error::Canvas(config.canvas));
         }
         let (jobs, waiting) = queue::bounded(config.queue, WhenFull::Refuse);
+        let mailbox = Arc::new(Mailbox::default());
+        let multiview = Multiview::new(Arc::clone(&mailbox), waiting.waker());
         let (ready, opened) = std::sync::mpsc::sync_channel(1);
         // The device is opened on its own thread, which then is the only one that ever touches it.
         let thread = std::thread::Builder::new().name("gpu".into()).spawn(move || {
-            let (worker, answer) = match Worker::start(config, waiting, on_picture) {
+            let (worker, answer) = match Worker::start(config, waiting, mailbox, on_picture) {
                 Ok((worker, shared)) => (Some(worker), Ok(shared)),
                 Err(error) => (None, Err(error)),
             };
@@ -124,7 +142,7 @@ impl Gpu {
             }
         })?;
         let shared = opened.recv().map_err(|_| Error::Device("the thread ended while it opened the device".into()))??;
-        Ok(Self { jobs: Some(jobs), shared, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), multiview, shared, thread: Some(thread) })
     }
 
     /// An empty scene for the next job, with room for all that can show. What a job's scene held room for goes round.
@@ -143,6 +161,17 @@ impl Gpu {
             Some(jobs) => jobs.send(job).map_err(|(Refused::Full(job) | Refused::Closed(job))| job),
             None => Err(job),
         }
+    }
+
+    /// A window's way to this thread, for its tiles and its own picture.
+    pub fn multiview(&self) -> Multiview {
+        self.multiview.clone()
+    }
+
+    /// Whether scenes are drawn. Where there has been no device for a while the largest picture of each is shown alone, without graphics, and
+    /// windows get none.
+    pub fn draws(&self) -> bool {
+        self.shared.draws()
     }
 
     /// The adapter in use; while a lost device is rebuilt, the last one.

@@ -17,12 +17,22 @@ const KEEP_TICKS: u64 = 300;
 
 /// Which picture lies in a set of planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
+pub(crate) struct Key {
     source: SourceId,
     seq: u64,
     capture: MediaTime,
     /// Where the samples lie: a source that starts anew counts anew.
     address: usize,
+}
+
+impl Key {
+    pub fn of(frame: &Frame) -> Self {
+        let address = match &frame.memory {
+            Memory::Cpu(planes) => Arc::as_ptr(planes).cast::<()>().addr(),
+            Memory::External(_, owner) => Arc::as_ptr(owner).cast::<()>().addr(),
+        };
+        Self { source: frame.source, seq: frame.seq, capture: frame.capture, address }
+    }
 }
 
 struct Entry<K> {
@@ -64,11 +74,7 @@ impl Textures {
 
     /// Planes for a frame, and whether its samples still have to be copied there.
     pub fn picture(&mut self, device: &wgpu::Device, frame: &Frame) -> (usize, bool) {
-        let address = match &frame.memory {
-            Memory::Cpu(planes) => Arc::as_ptr(planes).cast::<()>().addr(),
-            Memory::External(_, owner) => Arc::as_ptr(owner).cast::<()>().addr(),
-        };
-        let key = Key { source: frame.source, seq: frame.seq, capture: frame.capture, address };
+        let key = Key::of(frame);
         let shapes = [(1, wgpu::TextureFormat::R8Unorm), (2, wgpu::TextureFormat::R8Unorm), (2, wgpu::TextureFormat::R8Unorm)];
         find(&mut self.pictures, MAX_PICTURES, self.turn, key, frame.size, || {
             let textures = planes(device, frame.size, &shapes);

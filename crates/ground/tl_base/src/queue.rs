@@ -1,7 +1,7 @@
 //! A bounded queue between two threads that says what happens when it is full.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// What a full queue does with one more item.
@@ -40,6 +40,8 @@ struct State<T> {
     dropped: u64,
     senders: usize,
     receiver_alive: bool,
+    /// Somebody asked the receiver to look up although there is no item.
+    woken: bool,
 }
 
 struct Shared<T> {
@@ -61,10 +63,30 @@ pub struct Sender<T>(Arc<Shared<T>>);
 /// The one receiving end.
 pub struct Receiver<T>(Arc<Shared<T>>);
 
+/// Makes the receiver look up without sending it anything: for work that comes by another way than the queue. It does not keep the
+/// queue open.
+pub struct Waker<T>(Weak<Shared<T>>);
+
+impl<T> Waker<T> {
+    /// The receive that waits now, or else the next one that finds nothing, comes back as [`Received::TimedOut`] at once.
+    pub fn wake(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lock().woken = true;
+            shared.changed.notify_all();
+        }
+    }
+}
+
+impl<T> Clone for Waker<T> {
+    fn clone(&self) -> Self {
+        Self(Weak::clone(&self.0))
+    }
+}
+
 /// A queue of at most `capacity` items (at least one).
 pub fn bounded<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receiver<T>) {
     let capacity = capacity.max(1);
-    let state = State { items: VecDeque::with_capacity(capacity.min(1_024)), dropped: 0, senders: 1, receiver_alive: true };
+    let state = State { items: VecDeque::with_capacity(capacity.min(1_024)), dropped: 0, senders: 1, receiver_alive: true, woken: false };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), capacity, when_full });
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
@@ -129,6 +151,11 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    /// To make this end look up without an item.
+    pub fn waker(&self) -> Waker<T> {
+        Waker(Arc::downgrade(&self.0))
+    }
+
     /// The oldest item, waiting at most `timeout` for one.
     pub fn recv_timeout(&self, timeout: Duration) -> Received<T> {
         let deadline = Instant::now() + timeout;
@@ -143,7 +170,7 @@ impl<T> Receiver<T> {
                 return Received::Closed;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if std::mem::take(&mut state.woken) || left.is_zero() {
                 return Received::TimedOut;
             }
             state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -215,6 +242,20 @@ mod tests {
         let got: Vec<i32> = std::iter::from_fn(|| receiver.recv()).collect();
         assert_eq!(got, (0..100).collect::<Vec<_>>());
         assert!(worker.join().expect("the worker ends"));
+    }
+
+    #[test]
+    fn a_woken_receiver_looks_up_once_and_keeps_its_items() {
+        let (sender, receiver) = bounded(2, WhenFull::Refuse);
+        let waker = receiver.waker();
+        waker.wake();
+        assert_eq!(sender.send(1), Ok(()));
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(receiver.recv_timeout(hour), Received::Item(1));
+        assert_eq!(receiver.recv_timeout(hour), Received::TimedOut, "the waking is not lost to the item");
+        drop(sender);
+        waker.wake();
+        assert_eq!(receiver.recv_timeout(hour), Received::Closed, "a waker keeps nothing open");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tl_studio::{Config, Destination, Ending, Source, Studio};
 
 use crate::links::LinksFile;
 use crate::output::{duration, number};
-use crate::usage::bad;
+use crate::usage::{bad, say};
 use crate::watchers;
 
 /// How often the status line is drawn anew.
@@ -21,7 +21,9 @@ const TELL: Duration = Duration::from_millis(100);
 /// How often the program looks whether it should end.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What a studio is started with, in a window or without.
 #[derive(Parser)]
+#[command(version, about = "The studio until it is ended")]
 pub struct Args {
     /// Settings file; assets/touchline.toml shows every key
     #[arg(long, value_name = "FILE")]
@@ -77,7 +79,13 @@ pub struct Args {
 }
 
 impl Args {
-    fn config(&self) -> anyhow::Result<Config> {
+    /// The arguments of a program's own, the program's name first.
+    pub fn from_words(words: impl Iterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words)
+    }
+
+    /// The settings, with what the arguments say otherwise; problems of the file are told in a line each.
+    pub fn config(&self) -> anyhow::Result<Config> {
         let mut config = match &self.config {
             Some(path) => {
                 let (config, problems) = Config::load(path).map_err(|error| bad(error.to_string()))?;
@@ -140,11 +148,16 @@ fn make_lean(config: &mut Config, clips: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `touchline run`.
 pub fn main(args: &Args) -> anyhow::Result<()> {
-    let config = args.config()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    watchers::person_interrupts(&stop)?;
-    let _parent = if args.until_stdin_closes { Some(watchers::stdin_closes(&stop)?) } else { None };
+    run(args, args.config()?, &Arc::new(AtomicBool::new(false)), |_| {})
+}
+
+/// Runs a studio until `stop` rises: by a person's or the system's wish, when standard input closes (if that was asked for), or by the
+/// caller; or until its session is ended. `started` is called once it runs.
+pub fn run(args: &Args, config: Config, stop: &Arc<AtomicBool>, started: impl FnOnce(&Studio)) -> anyhow::Result<()> {
+    watchers::person_interrupts(stop)?;
+    let _parent = if args.until_stdin_closes { Some(watchers::stdin_closes(stop)?) } else { None };
     let studio = Studio::start(config).map_err(|error| match error {
         tl_studio::Error::DataFolder { .. } => bad(error.to_string()),
         other => other.into(),
@@ -153,6 +166,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.links {
         links.write(path)?;
     }
+    started(&studio);
     let quiet = args.quiet || args.snapshots;
     if !quiet && args.json {
         eprint!("{}", links_text(&links));
@@ -169,7 +183,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
         }
         if !quiet && shown.elapsed() >= STATUS {
             shown = Instant::now();
-            eprintln!("{}", status(&studio.snapshot()));
+            say(&status(&studio.snapshot()));
         }
     }
     if args.snapshots {
@@ -177,13 +191,13 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     }
     let last = studio.snapshot();
     if !quiet {
-        eprintln!("Ending: closing the recordings");
+        say("Ending: closing the recordings");
     }
     let mut told = String::new();
     let problems = studio.stop_with(|ending| {
         let text = ending_text(ending).filter(|text| !quiet && *text != told);
         if let Some(text) = text {
-            eprintln!("  {text}");
+            say(&format!("  {text}"));
             told = text;
         }
     });

@@ -15,6 +15,12 @@ impl fmt::Display for Bad {
 
 impl std::error::Error for Bad {}
 
+/// Says a line to whoever watches. A terminal that went away, with the display it was on, costs the line and nothing else.
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{line}").ok();
+}
+
 /// A bad-input error from a sentence.
 pub fn bad(message: impl Into<String>) -> anyhow::Error {
     Bad(message.into()).into()
@@ -44,7 +50,12 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
 
 /// Says what went wrong, without secrets, in one line.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(tell(error))
+}
+
+/// The same; gives the exit code as a number.
+pub fn tell(error: &anyhow::Error) -> u8 {
     let line = tl_base::log::redact(&format!("{error:#}")).replace('\n', " ");
-    eprintln!("touchline: {line}");
-    if error.downcast_ref::<Bad>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    say(&format!("touchline: {line}"));
+    if error.downcast_ref::<Bad>().is_some() { 2 } else { 1 }
 }

@@ -35,8 +35,10 @@ mod records;
 mod studio;
 mod system;
 mod viewers;
+mod window;
 
 pub use config::{Config, Destination, Inputs, RecordingConfig, Source};
 pub use error::{Error, Severity};
 pub use studio::{AppLink, Ending, Links, Studio};
-pub use system::{default_data_dir, on_interrupt, write_private};
+pub use system::{default_data_dir, on_interrupt, random_name, write_private};
+pub use window::{Answer, Joining, Multiview};

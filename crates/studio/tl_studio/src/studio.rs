@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ use crate::records::library::{Library, Work};
 use crate::records::recordings::Recordings;
 use crate::records::session::{self, Opened};
 use crate::viewers::Viewers;
+use crate::window::{self, LastPicture, Multiview};
 
 /// What may wait for the control loop; more is refused at the door.
 const WAKES: usize = 1_024;
@@ -152,6 +153,10 @@ pub struct Studio {
     program: Option<ProgramLoop>,
     sound: Option<Arc<SoundLoop>>,
     gpu: Option<Arc<Gpu>>,
+    programme: Arc<LastPicture>,
+    access: Arc<Access>,
+    /// `host:port` of the door as people on this network type it.
+    host: Arc<OnceLock<String>>,
     encoder: Option<Arc<ProgramEncoder>>,
     outputs: Option<Arc<Outputs>>,
     store_writer: Option<StoreWriter>,
@@ -198,12 +203,16 @@ impl Studio {
         let (pictures, finished) = program::finished_queue();
         let mut gpu_config = tl_gpu::Config::new(config.size);
         gpu_config.queue = JOBS;
+        gpu_config.without_device = true;
         gpu_config.adapter = if config.software_gpu { tl_gpu::AdapterChoice::Software } else { tl_gpu::AdapterChoice::Any };
         let render = Arc::new(Mutex::new(tl_base::Window::new(300)));
         let rendered = Arc::clone(&render);
+        let programme: Arc<LastPicture> = Arc::default();
+        let finished_last = Arc::clone(&programme);
         // A programme loop that is gone takes no pictures.
         let gpu = Gpu::start(gpu_config, move |picture| {
             rendered.lock().unwrap_or_else(PoisonError::into_inner).push(picture.render.as_millis_f64());
+            finished_last.keep(&picture.frame);
             drop(pictures.send(picture));
         })?;
         let gpu = Arc::new(gpu);
@@ -300,6 +309,9 @@ impl Studio {
             program: None,
             sound: sound.clone(),
             gpu: Some(Arc::clone(&gpu)),
+            programme,
+            access: Arc::clone(&access),
+            host: Arc::default(),
             encoder: Some(Arc::clone(&encoder)),
             outputs: Some(Arc::clone(&outputs)),
             store_writer: Some(store_writer),
@@ -318,7 +330,10 @@ impl Studio {
             output.render_ms = render.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
             let quality = encoder.quality();
             output.encoder = tl_wire::Encoder { name: quality.encoder, bitrate_bps: quality.bitrate_bps };
-            output.gpu = Some(gpu.adapter().name);
+            output.gpu = gpu.draws().then(|| gpu.adapter().name);
+            if !gpu.draws() {
+                snapshot.warnings.push(crate::control::no_graphics());
+            }
             snapshot.meter = sound.as_ref().map(|sound| sound.meter()).unwrap_or_default();
             // Whoever is opening or closing the door is not waited for.
             if let Ok(door) = door.try_lock() {
@@ -384,6 +399,9 @@ impl Studio {
         let host = SocketAddr::new(seen, port).to_string();
         let others = lan_hosts.iter().map(|ip| SocketAddr::new(*ip, port).to_string()).filter(|other| *other != host).collect();
         backend.set_door(host.clone(), others, sha256);
+        if self.host.set(host.clone()).is_err() {
+            tl_base::never!("the door was opened twice");
+        }
         let base = format!("https://{host}");
         let owner_token = handle.token(Role::Owner, "owner", None)?.expose().to_owned();
         let viewer = handle.token(Role::Viewer, "watch link", None)?.expose().to_owned();
@@ -448,6 +466,20 @@ impl Studio {
     /// What is, now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.load_full()
+    }
+
+    /// A window's way to this studio; none once it is being taken apart.
+    pub fn multiview(&self) -> Option<Multiview> {
+        let gpu = self.gpu.as_ref()?.multiview();
+        Some(Multiview::new(window::Parts {
+            shared: Arc::clone(&self.shared),
+            wakes: self.wakes.clone(),
+            gpu,
+            programme: Arc::clone(&self.programme),
+            access: Arc::clone(&self.access),
+            door: Arc::clone(&self.door),
+            host: Arc::clone(&self.host),
+        }))
     }
 
     /// Whether somebody ended the session.

@@ -14,6 +14,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(tl_store::files::write_atomic(path, &[bytes], tl_store::files::Privacy::Private)?)
 }
 
+/// 128 random bits in letters and digits, for a name or a secret that nobody guesses.
+pub fn random_name() -> Result<String, Error> {
+    Ok(tl_store::random_token(16)?)
+}
+
 /// Calls `then` once when a person or the system asks this process to end. The thread that waits for it ends with the process.
 pub fn on_interrupt(then: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -45,6 +45,19 @@ impl Cost {
     }
 }
 
+/// The program that is the demo's studio: the one with windows where there is a display and it stands beside this one, else this one.
+pub fn studio_program(headless: bool) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let beside = own.with_file_name(format!("touchline-desktop{}", std::env::consts::EXE_SUFFIX));
+    Ok(if !headless && has_display() && beside.is_file() { beside } else { own })
+}
+
+/// Whether there may be a display; the program with windows looks closer, and goes on without them.
+fn has_display() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
 struct Process {
     name: &'static str,
     child: Arc<Mutex<Child>>,
@@ -53,8 +66,8 @@ struct Process {
 }
 
 impl Process {
-    fn start(name: &'static str, arguments: &[String], stdout: Stdio) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?).args(arguments).stdin(Stdio::piped()).stdout(stdout).spawn()?;
+    fn start(name: &'static str, program: &Path, arguments: &[String], stdout: Stdio) -> anyhow::Result<Self> {
+        let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(stdout).spawn()?;
         let (stdin, pid) = (child.stdin.take(), child.id());
         Ok(Self { name, child: Arc::new(Mutex::new(child)), stdin, pid })
     }
@@ -87,6 +100,7 @@ impl Process {
 
 /// The studio's process.
 pub struct Studio {
+    program: PathBuf,
     arguments: Vec<String>,
     process: Process,
     newest: Arc<Mutex<Option<Snapshot>>>,
@@ -95,8 +109,8 @@ pub struct Studio {
 
 impl Studio {
     /// Starts it; it tells its snapshots on its standard output.
-    pub fn start(arguments: &[String]) -> anyhow::Result<Self> {
-        let process = Process::start("studio", arguments, Stdio::piped())?;
+    pub fn start(program: PathBuf, arguments: &[String]) -> anyhow::Result<Self> {
+        let process = Process::start("studio", &program, arguments, Stdio::piped())?;
         let stdout = process.child.lock().unwrap_or_else(PoisonError::into_inner).stdout.take();
         let newest = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&newest);
@@ -110,7 +124,7 @@ impl Studio {
                 }
             }
         })?;
-        Ok(Self { arguments: arguments.to_vec(), process, newest, reader: Some(reader) })
+        Ok(Self { program, arguments: arguments.to_vec(), process, newest, reader: Some(reader) })
     }
 
     /// Starts it again after it died, in the same session: as before, except for these last words.
@@ -124,7 +138,7 @@ impl Studio {
         }
         arguments.extend_from_slice(last);
         let before = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let again = Self::start(&arguments)?;
+        let again = Self::start(self.program.clone(), &arguments)?;
         // What was seen last stays until there is something newer.
         let mut newest = again.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if newest.is_none() {
@@ -158,9 +172,15 @@ impl Studio {
         if self.over() { Ok(()) } else { self.process.check() }
     }
 
-    /// A session that a person ended on a page is a proper end.
+    /// A session that a person ended on a page is a proper end, and so is a window that was closed.
     fn over(&self) -> bool {
-        self.snapshot().is_some_and(|snapshot| snapshot.state != tl_wire::SessionState::Running)
+        let closed = self.process.exited().is_ok_and(|ended| ended.is_some_and(|status| status.success()));
+        closed || self.snapshot().is_some_and(|snapshot| snapshot.state != tl_wire::SessionState::Running)
+    }
+
+    /// Whether it ended as it should, by somebody's wish.
+    pub fn is_over(&self) -> bool {
+        self.over()
     }
 
     /// Whether it was killed, or died, in the middle of the show.
@@ -202,7 +222,7 @@ impl Phones {
         if args.faults {
             arguments.push("--faults".into());
         }
-        Ok(Self { process: Process::start("phones", &arguments, Stdio::null())?, summary })
+        Ok(Self { process: Process::start("phones", &std::env::current_exe()?, &arguments, Stdio::null())?, summary })
     }
 
     /// What it has used so far.

@@ -160,7 +160,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     {
         return Err(error.into());
     }
-    let mut studio = Studio::start(&studio_arguments(args, &folder, &links_path, &clips))?;
+    let mut studio = Studio::start(child::studio_program(args.headless || args.lean)?, &studio_arguments(args, &folder, &links_path, &clips))?;
     let links = studio.links(&links_path)?;
     let mut phones = None;
     if !args.lean {
@@ -272,7 +272,7 @@ fn observe(studio: &mut Studio, phones: Option<&Phones>, args: &Args, stop: &Ato
             shown = Instant::now();
             eprintln!("{}", run::status(&last));
         }
-        let over = args.seconds.is_some_and(|seconds| passed >= seconds) || stop.load(Ordering::Acquire) || last.state != tl_wire::SessionState::Running;
+        let over = args.seconds.is_some_and(|seconds| passed >= seconds) || stop.load(Ordering::Acquire) || studio.is_over();
         if over {
             let studio = Cost::between(studio_before, studio.cost());
             let phones = phones.and_then(Phones::cost).map(|after| Cost::between(phones_before, Some(after)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egui::{Align2, Rect, ScrollArea, Ui, UiBuilder, vec2};
 use tl_show::Action;
-use tl_wire::{JoinRequest, Snapshot};
+use tl_wire::{JoinRequest, Snapshot, Warning};
 
 use crate::text;
 use crate::tokens::{dark, meaning, space};
@@ -30,7 +30,7 @@ impl Notices<'_> {
     pub fn show(&self, ui: &mut Ui, rect: Rect, asked: &mut Vec<Asked>) {
         widgets::card(ui, rect);
         let (own, load) = (self.own(), words::load(&self.show.load));
-        let warnings = own.len() + self.show.warnings.len() + usize::from(load.is_some());
+        let warnings = own.len() + self.warnings().count() + usize::from(load.is_some());
         let waiting = self.show.joins.len();
         if warnings + waiting == 0 {
             let calm = "All is well";
@@ -52,13 +52,19 @@ impl Notices<'_> {
             for (message, remedy) in &own {
                 card(ui, message, remedy);
             }
-            for warning in &self.show.warnings {
+            for warning in self.warnings() {
                 card(ui, &warning.message, &warning.remedy);
             }
             if let Some((message, remedy)) = &load {
                 card(ui, message, remedy);
             }
         });
+    }
+
+    /// The studio's warnings. That of an overload is left out: what viewers see of it is said by [`words::load`].
+    fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        let told = self.show.load.level > 0;
+        self.show.warnings.iter().filter(move |warning| !(told && warning.message.starts_with("This computer is too busy")))
     }
 
     /// What only the window knows, with what to do.

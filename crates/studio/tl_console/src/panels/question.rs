@@ -21,9 +21,7 @@ pub fn question_ui(ui: &Ui, window: Rect, show: Option<&Snapshot>, asked: &mut V
         1 => "One viewer is watching. ".into(),
         _ => format!("{viewers} viewers are watching. "),
     };
-    let words = format!(
-        "{watching}The programme ends for everybody and all phones are let go. Recordings are finished and kept; the next start goes on with this session."
-    );
+    let words = format!("{watching}The programme ends for everybody and all phones are let go. The session ends; its recordings are finished and kept.");
     let galley = text::wrapped(ui, &[(&words, text::BODY.colour(dark::TEXT))], inside.width(), 5);
     text::put(ui, galley, inside.with_min_y(inside.top() + 48.0), Align2::LEFT_TOP);
     let row = inside.with_min_y(inside.bottom() - 56.0);

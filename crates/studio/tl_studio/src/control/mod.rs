@@ -16,6 +16,8 @@ mod sync;
 mod warnings;
 mod ways;
 
+pub(crate) use warnings::no_graphics;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -13,6 +13,15 @@ fn warning(about: &str, message: &str, remedy: &str) -> Warning {
     Warning { about: about.into(), message: message.into(), remedy: remedy.into() }
 }
 
+/// There is no device to draw with.
+pub(crate) fn no_graphics() -> Warning {
+    warning(
+        "computer",
+        "Nothing can be drawn on this computer: the programme shows one camera at a time, without score and transitions.",
+        "Install a graphics driver (on Debian and Ubuntu: mesa-vulkan-drivers); it is found by itself.",
+    )
+}
+
 impl Control {
     pub(super) fn warnings(&self, cameras: &[CameraView]) -> Vec<Warning> {
         let mut warnings = Vec::new();

@@ -1,0 +1,77 @@
+//! `touchline-desktop`: the studio with its windows. It takes the arguments of `touchline run` and keeps its promises: exit 0, 2 or 1, and
+//! the last line on standard error says why.
+//!
+//! The multiview is a plain Tauri window that egui draws on; its picture is painted on the studio's GPU thread ([`tl_gpu::Multiview`]) and
+//! shown by the window's own thread ([`window`]). The control page is a web view beside it ([`desk`]).
+//!
+//! This room refuses to decide anything about the show, to compute a pixel of the programme, and to make the show wait.
+//!
+//! Invariant: whatever happens to a window, a web view or the display, the programme does not notice.
+
+mod app;
+mod desk;
+mod dirty;
+mod display;
+mod eyes;
+mod input;
+mod instance;
+mod pace;
+mod painter;
+mod pictures;
+mod present;
+mod reader;
+mod remembered;
+mod shadow;
+mod shell;
+mod told;
+mod window;
+
+use std::process::ExitCode;
+
+use tl_cli::run::Args;
+use tl_cli::usage;
+
+use crate::display::Display;
+use crate::instance::Found;
+
+fn main() -> ExitCode {
+    prefer_x11();
+    display::outlive_terminal();
+    // `touchline run` and this are started with the same words.
+    let words = std::env::args_os().enumerate().filter(|(at, word)| !(*at == 1 && word == "run")).map(|(_, word)| word);
+    let args = match Args::from_words(words) {
+        Ok(args) => args,
+        Err(error) => return usage::refuse(&error),
+    };
+    tl_base::log::init("warn,tl_studio=info");
+    match start(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage::fail(&error),
+    }
+}
+
+fn start(args: Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    if let Display::Missing(line) = display::find() {
+        eprintln!("{line}");
+        return tl_cli::run::run(&args, config, &Default::default(), |_| {});
+    }
+    match instance::bring_to_front(&config.data_dir) {
+        Found::Nobody => {}
+        Found::Here => {
+            eprintln!("Touchline runs already with this data folder; its window is in front now");
+            return Ok(());
+        }
+        Found::Ending => anyhow::bail!("Touchline is still closing its recordings in this data folder; start it again in a moment"),
+    }
+    app::run(args, config)
+}
+
+/// Windows are placed, drawn and brought to the front by X11, also on a Wayland desktop.
+fn prefer_x11() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: this is the first thing that the only thread does.
+    unsafe {
+        std::env::set_var("GDK_BACKEND", "x11");
+    }
+}

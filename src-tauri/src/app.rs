@@ -52,6 +52,8 @@ pub fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let (teller, told) = channel();
     let drawing = draw(&mut app, &window, remembered, told, &teller, &data_dir, &stop).unwrap_or_else(|error| {
         say(&format!("No window: {error}. The show goes on without it; use the control page."));
+        // An empty one helps nobody.
+        window.hide().unwrap_or_else(|error| tracing::warn!(%error, "the window stays"));
         None
     });
     let (result, left) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
@@ -86,11 +88,12 @@ pub fn run(args: Args, config: Config) -> anyhow::Result<()> {
 fn open(remembered: &Remembered) -> anyhow::Result<(App, Window)> {
     let app = tauri::Builder::<Wry>::default().build(tauri::generate_context!())?;
     let Place { size, maximised, .. } = remembered.multiview;
+    let [red, green, blue, alpha] = tl_console::ground().to_array();
     let mut builder = WindowBuilder::new(&app, MULTIVIEW)
         .title("Touchline")
         .inner_size(size.0, size.1)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
-        .background_color(Color(11, 15, 21, 255))
+        .background_color(Color(red, green, blue, alpha))
         .maximized(maximised)
         .fullscreen(remembered.full_screen);
     if let Some((x, y)) = remembered.multiview.at.filter(|at| is_seen(&app, *at)) {

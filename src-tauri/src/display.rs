@@ -2,6 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// A display answers within this time, or it is not there.
+#[cfg(target_os = "linux")]
+const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Set once the display server is gone: the main thread hears nothing any more.
+static GONE: AtomicBool = AtomicBool::new(false);
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Display {
@@ -56,13 +63,6 @@ fn reach() -> Result<(), String> {
 pub fn find() -> Display {
     Display::There
 }
-
-/// A display answers within this time, or it is not there.
-#[cfg(target_os = "linux")]
-const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
-
-/// Set once the display server is gone: the main thread hears nothing any more.
-static GONE: AtomicBool = AtomicBool::new(false);
 
 /// Whether the display server went away under the windows.
 pub fn is_gone() -> bool {

@@ -42,8 +42,6 @@ const KEEP: Duration = Duration::from_secs(3);
 const JOIN: Duration = Duration::from_secs(2);
 /// Figures are logged this often.
 const TELL: Duration = Duration::from_secs(5);
-/// Behind everything, until the console draws.
-const GROUND: egui::Color32 = egui::Color32::from_rgb(11, 15, 21);
 
 /// Starts the thread.
 pub fn start(
@@ -449,7 +447,7 @@ impl<'a> Window<'a> {
         let Some((shapes, pixels_per_point)) = self.shapes.take() else { return };
         let primitives = self.ctx.tessellate(shapes, pixels_per_point);
         let (painter, finished) = (self.painter.clone(), self.finished.clone());
-        let draw = Box::new(move |brush: tl_gpu::Brush<'_>| painter.draw(brush, primitives, pixels_per_point, GROUND));
+        let draw = Box::new(move |brush: tl_gpu::Brush<'_>| painter.draw(brush, primitives, pixels_per_point, tl_console::ground()));
         self.painting = Some(now);
         studio.gpu().show(tiles);
         studio.gpu().paint(Paint::new(self.size, draw, Box::new(move |painted| finished.leave(painted))));

@@ -163,7 +163,8 @@ impl Program {
         let (stdout, stderr) = (child.stdout.take().expect("its output"), child.stderr.take().expect("its errors"));
         let snapshots = std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                *seen.lock().expect("unbroken") = Some(serde_json::from_str(&line).expect("a snapshot"));
+                let snapshot = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                *seen.lock().expect("unbroken") = Some(snapshot);
             }
         });
         let errors = std::thread::spawn(move || {
@@ -192,6 +193,19 @@ impl Program {
         wait("cameras and programme", || {
             self.snapshot().filter(|snapshot| snapshot.output.frames > 0 && snapshot.cameras.iter().filter(|camera| camera.is_live()).count() >= count)
         })
+    }
+
+    /// Waits until thirty pictures in a row were made without one left out.
+    pub fn wait_for_a_calm_second(&self) {
+        let mut since = self.snapshot().expect("a snapshot").output;
+        wait("a calm second of show", || {
+            let now = self.snapshot()?.output;
+            if now.dropped != since.dropped {
+                since = now;
+                return None;
+            }
+            (now.frames >= since.frames + 30).then_some(())
+        });
     }
 
     pub fn links(&self) -> LinksFile {

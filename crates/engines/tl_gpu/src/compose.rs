@@ -6,6 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use tl_base::Size;
 
+use crate::bindings;
 use crate::colour::Conversion;
 use crate::layout::Spans;
 use crate::plan::{MAX_OVERLAYS, MAX_PIECES, Mapping, PxRect};
@@ -236,37 +237,17 @@ fn keep(view: &wgpu::TextureView) -> Option<wgpu::RenderPassColorAttachment<'_>>
 }
 
 fn layouts(device: &wgpu::Device) -> (wgpu::BindGroupLayout, wgpu::BindGroupLayout) {
-    let numbers = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some("draws"),
-        entries: &[wgpu::BindGroupLayoutEntry {
-            binding: 0,
-            visibility: wgpu::ShaderStages::FRAGMENT,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Uniform,
-                has_dynamic_offset: true,
-                min_binding_size: wgpu::BufferSize::new(size_of::<Numbers>() as u64),
-            },
-            count: None,
-        }],
-    });
-    let plane = |binding: u32| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::FRAGMENT,
-        ty: wgpu::BindingType::Texture {
-            sample_type: wgpu::TextureSampleType::Float { filterable: false },
-            view_dimension: wgpu::TextureViewDimension::D2,
-            multisampled: false,
-        },
-        count: None,
-    };
+    let numbers = bindings::numbers(device, "draws", size_of::<Numbers>());
     let sampler = wgpu::BindGroupLayoutEntry {
         binding: 3,
         visibility: wgpu::ShaderStages::FRAGMENT,
         ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::NonFiltering),
         count: None,
     };
-    let source =
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("picture"), entries: &[plane(0), plane(1), plane(2), sampler] });
+    let source = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("picture"),
+        entries: &[bindings::plane(0), bindings::plane(1), bindings::plane(2), sampler],
+    });
     (numbers, source)
 }
 

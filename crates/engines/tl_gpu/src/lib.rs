@@ -26,6 +26,7 @@
 //! # Ok::<(), tl_gpu::Error>(())
 //! ```
 
+mod bindings;
 mod colour;
 mod compose;
 mod device;

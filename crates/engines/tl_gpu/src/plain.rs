@@ -1,5 +1,6 @@
 //! A tick's picture where there is no device to draw it: the largest picture of the scene alone, the topmost of equals, brought to the canvas
-//! by its nearest samples. No graphics, no transition, nothing side by side; but a picture.
+//! by its nearest samples. No graphics, no transition, nothing side by side, and a picture that is to be turned stays as it lies;
+//! but a picture.
 
 use std::sync::Arc;
 

@@ -222,12 +222,8 @@ enum Choice {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        let mut asked = self.mailbox.lock();
-        asked.closed = true;
-        asked.tiles.clear();
-        let given_up = asked.paint.take();
-        drop(asked);
-        drop(given_up);
+        self.mailbox.lock().closed = true;
+        self.turn_down();
     }
 }
 

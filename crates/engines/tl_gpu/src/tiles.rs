@@ -12,6 +12,7 @@ use bytemuck::{Pod, Zeroable};
 use tl_base::Size;
 use tl_frame::{Frame, Rotation};
 
+use crate::bindings;
 use crate::colour::rgb_rows;
 use crate::layout::{self, Spans};
 use crate::multiview::{Brush, MAX_TILES, Paint, Painted, Returned, Tile, Wanted, lies_on_its_side, tile_size};
@@ -288,30 +289,11 @@ fn bind(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, textures: &[wgpu:
 }
 
 fn layouts(device: &wgpu::Device) -> (wgpu::BindGroupLayout, wgpu::BindGroupLayout) {
-    let numbers = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some("tiles"),
-        entries: &[wgpu::BindGroupLayoutEntry {
-            binding: 0,
-            visibility: wgpu::ShaderStages::FRAGMENT,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Uniform,
-                has_dynamic_offset: true,
-                min_binding_size: wgpu::BufferSize::new(size_of::<Numbers>() as u64),
-            },
-            count: None,
-        }],
+    let numbers = bindings::numbers(device, "tiles", size_of::<Numbers>());
+    let planes = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("tile"),
+        entries: &[bindings::plane(0), bindings::plane(1), bindings::plane(2)],
     });
-    let plane = |binding: u32| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::FRAGMENT,
-        ty: wgpu::BindingType::Texture {
-            sample_type: wgpu::TextureSampleType::Float { filterable: false },
-            view_dimension: wgpu::TextureViewDimension::D2,
-            multisampled: false,
-        },
-        count: None,
-    };
-    let planes = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("tile"), entries: &[plane(0), plane(1), plane(2)] });
     (numbers, planes)
 }
 

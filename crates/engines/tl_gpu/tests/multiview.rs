@@ -2,36 +2,20 @@
 
 #![expect(clippy::panic, reason = "a test fails loudly")]
 
+mod support;
+
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tl_base::{MediaTime, Size};
+use tl_base::Size;
 use tl_frame::{Colour, Frame, Matrix, PixelFormat, Range, Rotation};
-use tl_gpu::{AdapterChoice, Brush, Config, Error, Gpu, Job, Multiview, Paint, Painted, Picture, Scene, Wanted, scene, tile_size, wgpu};
+use tl_gpu::{Brush, Gpu, Multiview, Paint, Painted, Wanted, tile_size, wgpu};
 use tl_testkit::picture::frame;
 
-const CANVAS: Size = Size::new(192, 108);
+use support::{job, start};
+
 const WINDOW: Size = Size::new(64, 36);
 const SOON: Duration = Duration::from_secs(10);
-
-fn start() -> Option<(Gpu, mpsc::Receiver<Picture>)> {
-    let (done, pictures) = mpsc::sync_channel(512);
-    let config = Config { adapter: AdapterChoice::Software, ..Config::new(CANVAS) };
-    match Gpu::start(config, move |picture| done.send(picture).unwrap_or_default()) {
-        Ok(gpu) => Some((gpu, pictures)),
-        Err(Error::NoAdapter { .. }) => {
-            eprintln!("SKIPPED: there is no software Vulkan driver (mesa-vulkan-drivers)");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// A picture of the programme that has to be drawn.
-fn job(tick: u64) -> Job {
-    let small = frame(Size::new(160, 90), PixelFormat::I420, Colour::PROGRAMME, |_, x, y| (x + y) as u8);
-    Job { tick, pts: MediaTime::from_millis(tick as i64), scene: Scene { layers: scene::full(small, CANVAS), overlays: Vec::new() } }
-}
 
 /// Paints a window in one colour, and hands its picture over.
 fn paint_blue(multiview: &Multiview) -> mpsc::Receiver<Option<Painted>> {

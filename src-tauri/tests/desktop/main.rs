@@ -2,11 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a test fails loudly")]
 
+mod reader;
 mod stage;
 
 use std::path::Path;
 use std::process::Command;
 
+use reader::{Node, Reader};
 use stage::{Program, Stage, clip, run_out, tools, wait};
 
 /// Cameras 1 and 2: green and blue, each with a white bar that moves. No recordings of cameras.
@@ -187,6 +189,21 @@ fn a_window_without_a_show_closes_without_a_question() {
     assert!(program.ended(), "{}", program.said());
     let kept = std::fs::read_to_string(data.path().join("window.json")).expect("what is remembered");
     assert!(kept.contains("multiview") && !data.path().join("window.instance.json").exists(), "{kept}");
+}
+
+#[test]
+fn a_screen_reader_finds_every_control_and_presses_one() {
+    let (Some(()), Some(reader)) = (tools(), Reader::start()) else { return };
+    let stage = Stage::open(1_280, 760);
+    let data = tempfile::tempdir().expect("a folder");
+    let program = Program::start_among(&[("DBUS_SESSION_BUS_ADDRESS", &reader.bus)], Some(&stage.display), data.path(), &[]);
+    let button = wait("the button that shows all keys", || reader.all().into_iter().find(|node| node.is_button() && node.name == "All keys"));
+    let buttons: Vec<_> = reader.all().into_iter().filter(Node::is_button).collect();
+    assert!(buttons.len() > 10 && buttons.iter().all(|button| !button.name.is_empty()), "{buttons:?}");
+    assert!(!reader.all().iter().any(|node| node.name.contains("Cut to that camera")), "the keys are not shown yet");
+    reader.press(&button);
+    wait("all keys", || reader.all().into_iter().find(|node| node.name.contains("Cut to that camera")));
+    program.finish();
 }
 
 #[test]

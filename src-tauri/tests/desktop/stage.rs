@@ -39,7 +39,7 @@ pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A process that ends with the test.
-struct Ended(Child);
+pub struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -150,10 +150,15 @@ pub struct Program {
 impl Program {
     /// With these words beside those that keep it to itself.
     pub fn start(display: Option<&str>, data: &Path, words: &[&str]) -> Self {
+        Self::start_among(&[], display, data, words)
+    }
+
+    /// The same, with these variables.
+    pub fn start_among(variables: &[(&str, &str)], display: Option<&str>, data: &Path, words: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_touchline-desktop"));
         command.args(["run", "--snapshots", "--until-stdin-closes", "--port", "0", "--any-ports", "--address", "127.0.0.1", "--software-gpu"]);
         command.arg("--data-dir").arg(data).arg("--links").arg(data.join("links.json")).args(words);
-        command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
+        command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").envs(variables.iter().copied());
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }

@@ -15,6 +15,7 @@ mod display;
 mod eyes;
 mod input;
 mod instance;
+mod menu;
 mod pace;
 mod painter;
 mod pictures;
@@ -38,16 +39,33 @@ fn main() -> ExitCode {
     prefer_x11();
     display::outlive_terminal();
     // `touchline run` and this are started with the same words.
-    let words = std::env::args_os().enumerate().filter(|(at, word)| !(*at == 1 && word == "run")).map(|(_, word)| word);
-    let args = match Args::from_words(words) {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    let from_menu = take_first(&mut words, menu::FLAG);
+    take_first(&mut words, "run");
+    let args = match Args::from_words(words.into_iter()) {
         Ok(args) => args,
         Err(error) => return usage::refuse(&error),
     };
     tl_base::log::init("warn,tl_studio=info");
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => usage::fail(&error),
+        Err(error) => {
+            let code = usage::fail(&error);
+            if from_menu {
+                menu::show(&usage::line(&error));
+            }
+            code
+        }
     }
+}
+
+/// Takes the first word behind the program's name, if it is this one.
+fn take_first(words: &mut Vec<std::ffi::OsString>, word: &str) -> bool {
+    let is_first = words.get(1).is_some_and(|first| first == word);
+    if is_first {
+        words.remove(1);
+    }
+    is_first
 }
 
 fn start(args: Args) -> anyhow::Result<()> {

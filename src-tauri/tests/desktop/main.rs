@@ -148,6 +148,22 @@ fn a_studio_that_cannot_start_takes_its_window_away_and_says_why() {
 }
 
 #[test]
+fn a_start_from_a_menu_shows_why_it_failed() {
+    let Some(()) = tools() else { return };
+    let stage = Stage::open(1_280, 760);
+    let data = tempfile::tempdir().expect("a folder");
+    let file = data.path().join("no folder");
+    std::fs::write(&file, "a file").expect("written");
+    let mut program = Program::start_as(&["--from-menu"], &[], Some(&stage.display), &file, &[]);
+    let shown = wait("the reason", || stage.window("Touchline: stopped"));
+    assert!(program.said().contains("no folder"), "{}", program.said());
+    stage.keep(&shown, "stopped");
+    stage.xdotool(&["windowfocus", "--sync", &shown]);
+    stage.xdotool(&["key", "Escape"]);
+    assert!(!program.ended(), "it ended as if all were well");
+}
+
+#[test]
 fn the_show_outlives_its_display() {
     let Some(()) = tools() else { return };
     let mut stage = Stage::open(1_280, 760);
@@ -196,7 +212,7 @@ fn a_screen_reader_finds_every_control_and_presses_one() {
     let (Some(()), Some(reader)) = (tools(), Reader::start()) else { return };
     let stage = Stage::open(1_280, 760);
     let data = tempfile::tempdir().expect("a folder");
-    let program = Program::start_among(&[("DBUS_SESSION_BUS_ADDRESS", &reader.bus)], Some(&stage.display), data.path(), &[]);
+    let program = Program::start_as(&[], &[("DBUS_SESSION_BUS_ADDRESS", &reader.bus)], Some(&stage.display), data.path(), &[]);
     let button = wait("the button that shows all keys", || reader.all().into_iter().find(|node| node.is_button() && node.name == "All keys"));
     let buttons: Vec<_> = reader.all().into_iter().filter(Node::is_button).collect();
     assert!(buttons.len() > 10 && buttons.iter().all(|button| !button.name.is_empty()), "{buttons:?}");

@@ -150,13 +150,13 @@ pub struct Program {
 impl Program {
     /// With these words beside those that keep it to itself.
     pub fn start(display: Option<&str>, data: &Path, words: &[&str]) -> Self {
-        Self::start_among(&[], display, data, words)
+        Self::start_as(&[], &[], display, data, words)
     }
 
-    /// The same, with these variables.
-    pub fn start_among(variables: &[(&str, &str)], display: Option<&str>, data: &Path, words: &[&str]) -> Self {
+    /// The same, with these words before all others and these variables.
+    pub fn start_as(first: &[&str], variables: &[(&str, &str)], display: Option<&str>, data: &Path, words: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_touchline-desktop"));
-        command.args(["run", "--snapshots", "--until-stdin-closes", "--port", "0", "--any-ports", "--address", "127.0.0.1", "--software-gpu"]);
+        command.args(first).args(["run", "--snapshots", "--until-stdin-closes", "--port", "0", "--any-ports", "--address", "127.0.0.1", "--software-gpu"]);
         command.arg("--data-dir").arg(data).arg("--links").arg(data.join("links.json")).args(words);
         command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").envs(variables.iter().copied());
         if let Some(display) = display {

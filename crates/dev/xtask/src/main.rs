@@ -9,6 +9,8 @@
 //! cargo xtask tidy            arrows between rooms, manifests, files
 //! cargo xtask licences        licences and bans
 //! cargo xtask bless           golden files and generated types, written anew
+//! cargo xtask icons           the product's icon in every size, from its drawings
+//! cargo xtask notices FILE P  licences and notices of all that the programs of these packages ship
 //! cargo xtask rooms           the table of rooms, as ARCHITECTURE.md holds it
 //! cargo xtask fuzz            the fuzz targets and how to run one
 //! ```
@@ -16,7 +18,9 @@
 mod bless;
 mod check;
 mod files;
+mod icons;
 mod licences;
+mod notices;
 mod rooms;
 mod spdx;
 mod tidy;
@@ -50,6 +54,15 @@ enum Task {
         /// Only these packages; all with golden files when none is named.
         packages: Vec<String>,
     },
+    /// Write the product's icon in every size, from its drawings.
+    Icons,
+    /// Write licences and notices of all that these packages' programs and the pages ship.
+    Notices {
+        /// The file to write.
+        file: PathBuf,
+        /// Packages whose programs are shipped.
+        packages: Vec<String>,
+    },
     /// Print the table of rooms.
     Rooms,
     /// List the fuzz targets.
@@ -63,6 +76,8 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Licences => licences::run(&root),
         Task::Bless { packages } => bless::run(&root, packages),
+        Task::Icons => icons::run(&root),
+        Task::Notices { file, packages } => notices::run(&root, &file, &packages),
         Task::Rooms => {
             print!("{}", rooms::markdown(rooms::ROOMS));
             Ok(())

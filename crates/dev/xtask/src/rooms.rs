@@ -86,6 +86,7 @@ pub const ROOMS: &[Room] = &[
         uses: &[Use::Room("tl_cli"), Use::Room("tl_studio"), Use::Room("tl_console"), Use::Room("tl_gpu"), Use::Room("tl_wire"), Use::Room("tl_base")],
         owns: &["tauri"],
     },
+    Room { name: "tl_appimage", floor: Floor::Shells, uses: &[], owns: &["backhand"] },
     Room { name: "tl_testkit", floor: Floor::Dev, uses: &[Use::Floor(Floor::Ground), Use::Floor(Floor::Rules)], owns: &[] },
     Room { name: "xtask", floor: Floor::Dev, uses: &[Use::Floor(Floor::Ground), Use::Floor(Floor::Rules)], owns: &[] },
     Room { name: "tl_tests", floor: Floor::Dev, uses: &[Use::Anything], owns: &[] },

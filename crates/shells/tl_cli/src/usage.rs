@@ -48,14 +48,18 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Says what went wrong, without secrets, in one line.
+/// Says what went wrong and gives the exit code.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(tell(error))
 }
 
-/// The same; gives the exit code as a number.
+/// What went wrong, without secrets, in one line.
+pub fn line(error: &anyhow::Error) -> String {
+    tl_base::log::redact(&format!("{error:#}")).replace('\n', " ")
+}
+
+/// Says it; gives the exit code as a number.
 pub fn tell(error: &anyhow::Error) -> u8 {
-    let line = tl_base::log::redact(&format!("{error:#}")).replace('\n', " ");
-    say(&format!("touchline: {line}"));
+    say(&format!("touchline: {}", line(error)));
     if error.downcast_ref::<Bad>().is_some() { 2 } else { 1 }
 }

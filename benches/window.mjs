@@ -201,6 +201,9 @@ async function clicks(minutes) {
   const grown = mean(settled.slice(-quarter)) - mean(settled.slice(0, quarter));
   tell(`${minutes} minutes of seeded random clicks and keys: crashes`, '0', '', alive ? `0 (${pressed} keys, ${clicked} clicks)` : 'it ended, panicked or draws no more', alive);
   tell('  growth of memory over the last two thirds', '<= 20 MB', '', show(grown, 1, ' MB'), grown <= 20);
+  const inMinute = (minute) => samples.filter((sample) => Math.floor(sample.at / 60_000) === minute);
+  const each = Array.from({ length: Math.ceil(minutes) }, (_, minute) => inMinute(minute)).filter((list) => list.length > 0);
+  console.log(`memory by minute, MB: ${each.map((list) => Math.round(mean(list))).join(' ')}`);
   if (last) tell('  programme: dropped + repeated', '', '', `${bad(last)} of ${last.output.frames}`);
   await company.stop();
   await desk.stop();

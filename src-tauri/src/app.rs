@@ -33,7 +33,8 @@ const ASKED_TWICE: Duration = Duration::from_secs(10);
 const EXIT_WITHIN: Duration = Duration::from_secs(10);
 
 /// The studio with its windows, until it is ended.
-pub fn run(args: Args, config: Config) -> anyhow::Result<()> {
+/// One that was started from a menu does not run unseen.
+pub fn run(args: Args, config: Config, from_menu: bool) -> anyhow::Result<()> {
     let data_dir = config.data_dir.clone();
     let (remembered, problem) = Remembered::read(&data_dir);
     if let Some(problem) = problem {
@@ -44,6 +45,7 @@ pub fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let opened = catch_unwind(AssertUnwindSafe(|| open(&remembered))).unwrap_or_else(|_| Err(anyhow::anyhow!("the window system refused")));
     let (mut app, window) = match opened {
         Ok(opened) => opened,
+        Err(error) if from_menu => return Err(error.context("no window")),
         Err(error) => {
             say(&format!("No window: {error}. The studio runs without one; use the control page."));
             return run::run(&args, config, &stop, |_| {});

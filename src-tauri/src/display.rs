@@ -27,16 +27,14 @@ pub fn judge(x11: Option<&str>, wayland: Option<&str>, reach_x11: impl FnOnce() 
             Ok(()) => Display::There,
             Err(reason) => {
                 let name = x11.unwrap_or_default();
-                Display::Missing(format!("No window: the display {name} does not answer ({reason}). The studio runs without one; use the control page."))
+                Display::Missing(format!("the display {name} does not answer ({reason})"))
             }
         };
     }
     if set(wayland) {
-        return Display::Missing(
-            "No window: this is a Wayland session without XWayland, which the window needs. The studio runs without one; use the control page, or install xwayland.".into(),
-        );
+        return Display::Missing("this is a Wayland session without XWayland, which the window needs: install xwayland".into());
     }
-    Display::Missing("No window: there is no display here. The studio runs without one; use the control page.".into())
+    Display::Missing("there is no display here".into())
 }
 
 /// Looks at this process's environment.

@@ -8,6 +8,9 @@
 //!
 //! Invariant: whatever happens to a window, a web view or the display, the programme does not notice.
 
+// Windows would open a console beside the window; `touchline` is the program for one.
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
 mod app;
 mod desk;
 mod dirty;
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     tl_base::log::init("warn,tl_studio=info");
-    match start(args) {
+    match start(args, from_menu) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = usage::fail(&error);
@@ -68,10 +71,12 @@ fn take_first(words: &mut Vec<std::ffi::OsString>, word: &str) -> bool {
     is_first
 }
 
-fn start(args: Args) -> anyhow::Result<()> {
+fn start(args: Args, from_menu: bool) -> anyhow::Result<()> {
     let config = args.config()?;
-    if let Display::Missing(line) = display::find() {
-        eprintln!("{line}");
+    if let Display::Missing(reason) = display::find() {
+        // Nobody would see such a studio, or be able to end it.
+        anyhow::ensure!(!from_menu, "no window: {reason}");
+        eprintln!("No window: {reason}. The studio runs without one; use the control page.");
         return tl_cli::run::run(&args, config, &Default::default(), |_| {});
     }
     match instance::bring_to_front(&config.data_dir) {
@@ -82,14 +87,16 @@ fn start(args: Args) -> anyhow::Result<()> {
         }
         Found::Ending => anyhow::bail!("Touchline is still closing its recordings in this data folder; start it again in a moment"),
     }
-    app::run(args, config)
+    app::run(args, config, from_menu)
 }
 
-/// Windows are placed, drawn and brought to the front by X11, also on a Wayland desktop.
+/// Windows are placed, drawn and brought to the front by X11, also on a Wayland desktop; one that has no X11 can still show a sentence.
 fn prefer_x11() {
     #[cfg(target_os = "linux")]
-    // SAFETY: this is the first thing that the only thread does.
-    unsafe {
-        std::env::set_var("GDK_BACKEND", "x11");
+    if std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty()) {
+        // SAFETY: this is the first thing that the only thread does.
+        unsafe {
+            std::env::set_var("GDK_BACKEND", "x11");
+        }
     }
 }

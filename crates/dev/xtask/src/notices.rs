@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// File names that hold licences and notices, as they begin.
 const TEXTS: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
+/// Folders of a package that are in no program.
+const NOT_SHIPPED: [&str; 7] = ["tests", "test", "benches", "examples", "node_modules", ".git", "target"];
 /// A tool of the build whose runtime is in the pages all the same.
 const SHIPPED_TOOLS: [&str; 1] = ["svelte"];
 
@@ -30,6 +32,8 @@ pub fn run(root: &Path, file: &Path, programs: &[String]) -> Result<()> {
     ensure!(!programs.is_empty(), "name the packages whose programs are shipped");
     let mut works = crates(root, programs)?;
     works.extend(pages(&root.join("ui"))?);
+    works.extend(fonts(&root.join("assets/fonts"))?);
+    complete(&mut works, &fs::read_to_string(root.join("LICENSE-APACHE")).context("LICENSE-APACHE")?);
     works.sort_by(|a, b| a.name.cmp(&b.name));
     fs::write(file, page(&works)).with_context(|| file.display().to_string())?;
     let silent: Vec<&str> = works.iter().filter(|work| work.texts.is_empty()).map(|work| work.name.as_str()).collect();
@@ -124,16 +128,49 @@ fn reached(lock: &Value) -> BTreeSet<String> {
     seen
 }
 
-/// The texts in a package's folder, in the order of their names.
+/// The texts in a package's folder and below it, in the order of their names: some packages bring the work of others along.
 fn texts(folder: &Path) -> Result<Vec<String>> {
     let mut names: Vec<_> = fs::read_dir(folder).with_context(|| folder.display().to_string())?.collect::<std::io::Result<_>>()?;
     names.sort_by_key(fs::DirEntry::file_name);
-    let is_text = |entry: &fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().to_uppercase();
-        TEXTS.iter().any(|start| name.starts_with(start)) && entry.path().is_file()
-    };
-    let read = |entry: &fs::DirEntry| fs::read(entry.path()).map(|bytes| String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned());
-    names.iter().filter(|entry| is_text(entry)).map(|entry| read(entry).with_context(|| entry.path().display().to_string())).collect()
+    let in_texts = folder.file_name().is_some_and(|name| is_text(&name.to_string_lossy()));
+    let mut found = Vec::new();
+    for entry in names {
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        if entry.file_type()?.is_dir() {
+            if !NOT_SHIPPED.contains(&name.as_str()) {
+                found.extend(texts(&path)?);
+            }
+        } else if (in_texts || is_text(&name)) && !name.ends_with(".rs") {
+            let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+            found.push(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned());
+        }
+    }
+    found.dedup();
+    Ok(found)
+}
+
+fn is_text(name: &str) -> bool {
+    TEXTS.iter().any(|start| name.to_uppercase().starts_with(start))
+}
+
+/// The fonts that are drawn with; each has one file for its whole family.
+fn fonts(folder: &Path) -> Result<Vec<Work>> {
+    let names: Vec<_> = fs::read_dir(folder).with_context(|| folder.display().to_string())?.collect::<std::io::Result<_>>()?;
+    names
+        .iter()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.strip_suffix("-OFL.txt")?.to_owned(), entry.path())))
+        .map(|(name, path)| {
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            Ok(Work { name: format!("{name} (font)"), licence: "OFL-1.1".into(), origin: "assets/fonts".into(), texts: vec![text.trim().to_owned()] })
+        })
+        .collect()
+}
+
+/// Gives the standard text, which is the same for everyone, to works that may be had under it and carry none.
+fn complete(works: &mut [Work], apache: &str) {
+    for work in works.iter_mut().filter(|work| work.texts.is_empty() && work.licence.contains("Apache-2.0")) {
+        work.texts.push(apache.trim().to_owned());
+    }
 }
 
 /// The list, then each text once, with the names of those that carry it.
@@ -181,6 +218,23 @@ mod tests {
         )
         .expect("JSON");
         assert_eq!(reached(&lock).into_iter().collect::<Vec<_>>(), ["inner", "player", "svelte"]);
+    }
+
+    #[test]
+    fn work_that_a_crate_brings_along_and_fonts_are_named() {
+        let works = crates(&crate::root(), &["tl_cli".into(), "tl_appimage".into()]).expect("works");
+        let carries = |name: &str, word: &str| works.iter().any(|work| work.name.starts_with(name) && work.texts.iter().any(|text| text.contains(word)));
+        assert!(carries("tikv-jemalloc-sys ", "Jason Evans") && carries("zstd-sys ", "Facebook") && carries("regex-syntax ", "Unicode"));
+        let fonts = fonts(&crate::root().join("assets/fonts")).expect("fonts");
+        assert!(fonts.len() >= 2 && fonts.iter().all(|font| font.texts[0].contains("SIL OPEN FONT LICENSE")), "{fonts:?}");
+    }
+
+    #[test]
+    fn a_work_without_a_text_gets_the_standard_one_where_it_may() {
+        let mut works = [work("a 1", &[]), work("b 2", &["own"])];
+        works[0].licence = "MIT OR Apache-2.0".into();
+        complete(&mut works, "the text");
+        assert_eq!((works[0].texts.as_slice(), works[1].texts.as_slice()), (["the text".to_owned()].as_slice(), ["own".to_owned()].as_slice()));
     }
 
     #[test]

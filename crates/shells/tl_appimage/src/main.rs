@@ -75,7 +75,8 @@ fn start(called: &OsString, arguments: &[OsString]) -> Result<(), Error> {
     let image = own_image()?;
     let shelf = Shelf::of_user()?;
     let place = shelf.take(&image)?;
-    shelf.clear_others(&image)?;
+    // What cannot be tidied up costs no show.
+    shelf.clear_others(&image).unwrap_or_else(|error| eprintln!("touchline: an older version stays: {error}"));
     place.keep_through_exec()?;
     let program = place.folder().join("AppRun");
     let mut command = Command::new(&program);

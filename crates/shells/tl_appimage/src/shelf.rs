@@ -53,7 +53,7 @@ impl Shelf {
         if place.folder.exists() {
             return Ok(place);
         }
-        let part = self.folder.join(format!("{}.{}.part", image.digest(), std::process::id()));
+        let part = self.part_of(image.digest());
         // The folder's final name promises that it is whole, also behind a power cut.
         unpack::whole(image, &part).and_then(|()| unpack::settle(&part)).or_else(|error| remove(&part).and(Err(error)))?;
         match fs::rename(&part, &place.folder) {
@@ -69,28 +69,43 @@ impl Shelf {
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| *name != image.digest()) else { continue };
-            if path.is_dir() && self.is_unused(name)? {
-                remove(&path)?;
+            if !path.is_dir() {
+                continue;
+            }
+            match name.strip_suffix(".part").and_then(|rest| rest.rsplit('.').next()) {
+                Some(pid) if Path::new("/proc").join(pid).exists() => {}
+                Some(_) => remove(&path)?,
+                None => self.clear(name)?,
             }
         }
         Ok(())
     }
 
-    fn is_unused(&self, name: &str) -> Result<bool, Error> {
-        if let Some(pid) = name.strip_suffix(".part").and_then(|rest| rest.rsplit('.').next()) {
-            return Ok(!Path::new("/proc").join(pid).exists());
+    /// Takes a version away that nobody runs. Its name goes first, under the lock: nobody finds half of it there.
+    fn clear(&self, name: &str) -> Result<(), Error> {
+        let lock = self.lock_of(name)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(source)) => return Err(Error::Write { path: self.folder.clone(), source }),
         }
-        match self.lock_of(name)?.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(source)) => Err(Error::Write { path: self.folder.clone(), source }),
-        }
+        let (path, part) = (self.folder.join(name), self.part_of(name));
+        fs::rename(&path, &part).map_err(|source| Error::Write { path, source })?;
+        drop(lock);
+        remove(&part)
+    }
+
+    /// Where this process makes or removes a version.
+    fn part_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{}.part", std::process::id()))
     }
 
     /// Locks stay for ever: one that is removed while another start waits for it would protect nothing.
     fn lock_of(&self, name: &str) -> Result<File, Error> {
         let path = self.folder.join(format!("{name}.lock"));
-        File::options().create(true).append(true).open(&path).map_err(|source| Error::Write { path, source })
+        // Where nothing may be written any more, what is there still runs.
+        let opened = File::options().read(true).append(true).create(true).open(&path).or_else(|error| File::open(&path).map_err(|_| error));
+        opened.map_err(|source| Error::Write { path, source })
     }
 }
 
@@ -152,6 +167,22 @@ mod tests {
         drop(running);
         shelf.clear_others(&next).expect("cleared");
         assert!(!old.exists() && place.folder().exists());
+    }
+
+    #[test]
+    fn a_version_that_is_being_removed_is_not_found_half() {
+        let (folder, shelf, image) = shelf_and_image("one");
+        let old = shelf.take(&image).expect("unpacked").folder().to_owned();
+        let next = Image::behind(&executable(folder.path(), "two")).expect("an image");
+        // What another start is removing has left its name; this one must not wait for it, nor find it.
+        let lock = shelf.lock_of(image.digest()).expect("a lock");
+        lock.lock().expect("locked");
+        shelf.clear_others(&next).expect("left alone");
+        assert!(old.exists(), "whoever holds the lock sees to it");
+        drop(lock);
+        fs::rename(&old, shelf.folder.join(format!("{}.{}.part", image.digest(), 1 << 23))).expect("renamed");
+        let again = shelf.take(&Image::behind(&executable(folder.path(), "one")).expect("an image"));
+        assert!(again.expect("unpacked anew").folder().join("usr/data").exists());
     }
 
     #[test]

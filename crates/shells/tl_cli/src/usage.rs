@@ -55,11 +55,32 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
 
 /// What went wrong, without secrets, in one line.
 pub fn line(error: &anyhow::Error) -> String {
-    tl_base::log::redact(&format!("{error:#}")).replace('\n', " ")
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors tell their cause themselves.
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    tl_base::log::redact(&line).replace('\n', " ")
 }
 
 /// Says it; gives the exit code as a number.
 pub fn tell(error: &anyhow::Error) -> u8 {
     say(&format!("touchline: {}", line(error)));
     if error.downcast_ref::<Bad>().is_some() { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_stands_once_in_the_line() {
+        let io = || std::io::Error::other("no room");
+        let telling = tl_studio::Error::from(io());
+        assert_eq!(super::line(&anyhow::Error::from(telling)), "no room");
+        let silent = Err::<(), _>(io()).context("cannot keep\nthe log").expect_err("an error");
+        assert_eq!(super::line(&silent), "cannot keep the log: no room");
+    }
 }

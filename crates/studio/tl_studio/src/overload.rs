@@ -11,7 +11,7 @@ const UP_AFTER: MediaTime = MediaTime::from_millis(1_500);
 /// Time without trouble before a step is taken back; each return within a minute doubles it. On a busy machine it passes half as fast:
 /// what keeps it busy may stay all evening, and a programme that keeps its rate beside it is not held back for ever.
 const DOWN_AFTER: MediaTime = MediaTime::from_secs(10);
-/// The longest that a step is kept although all is well.
+/// The longest such time.
 const DOWN_AT_LATEST: MediaTime = MediaTime::from_secs(80);
 /// A step that was taken back and is needed again within this time was taken back too early.
 const TOO_EARLY: MediaTime = MediaTime::from_secs(60);
@@ -75,8 +75,11 @@ pub struct Governor {
     config: Config,
     level: usize,
     missed: u64,
+    /// When the trouble began that goes on, or was not over for long enough.
     troubled_since: Option<MediaTime>,
-    calm_since: MediaTime,
+    troubled_at: MediaTime,
+    /// How much time without trouble counts by now.
+    calm: MediaTime,
     looked_at: MediaTime,
     down_after: MediaTime,
     lowered_at: Option<MediaTime>,
@@ -85,7 +88,17 @@ pub struct Governor {
 impl Governor {
     /// Nothing is shed yet.
     pub fn new(config: Config, now: MediaTime) -> Self {
-        Self { config, level: 0, missed: 0, troubled_since: None, calm_since: now, looked_at: now, down_after: DOWN_AFTER, lowered_at: None }
+        Self {
+            config,
+            level: 0,
+            missed: 0,
+            troubled_since: None,
+            troubled_at: now,
+            calm: MediaTime::ZERO,
+            looked_at: now,
+            down_after: DOWN_AFTER,
+            lowered_at: None,
+        }
     }
 
     /// How much is shed: the first so many of [`Step::ALL`].
@@ -111,28 +124,27 @@ impl Governor {
         // A busy machine alone is no trouble while the programme keeps its rate.
         let troubled = missed >= TROUBLE_TICKS && busy;
         if troubled {
-            self.calm_since = now;
+            (self.troubled_at, self.calm) = (now, MediaTime::ZERO);
             let since = *self.troubled_since.get_or_insert(now);
             return now - since >= UP_AFTER && self.raise(now);
         }
-        if missed == 0 && now - self.calm_since >= UP_AFTER {
+        if missed == 0 && now - self.troubled_at >= UP_AFTER {
             self.troubled_since = None;
         }
-        if missed > 0 {
-            self.calm_since = self.calm_since.max(now - MediaTime(self.down_after.0 / 2));
-        } else if !idle {
-            self.calm_since = self.calm_since + MediaTime(passed.0 / 2);
-        }
-        self.level > 0 && now - self.calm_since >= self.down_after && self.lower(now)
+        self.calm = match (missed, idle) {
+            (0, true) => self.calm + passed,
+            (0, false) => self.calm + MediaTime(passed.0 / 2),
+            _ => self.calm.min(MediaTime(self.down_after.0 / 2)),
+        };
+        self.level > 0 && self.calm >= self.down_after && self.lower(now)
     }
 
     fn raise(&mut self, now: MediaTime) -> bool {
         if self.level == Step::ALL.len() {
             return false;
         }
-        if self.lowered_at.is_some_and(|at| now - at < TOO_EARLY) {
-            self.down_after = MediaTime(self.down_after.0 * 2).min(DOWN_AT_LATEST);
-        }
+        let too_early = self.lowered_at.is_some_and(|at| now - at < TOO_EARLY);
+        self.down_after = if too_early { MediaTime(self.down_after.0 * 2).min(DOWN_AT_LATEST) } else { DOWN_AFTER };
         self.level += 1;
         // The next step is taken only when this one has had its time.
         self.troubled_since = Some(now);
@@ -141,11 +153,8 @@ impl Governor {
 
     fn lower(&mut self, now: MediaTime) -> bool {
         self.level -= 1;
-        self.calm_since = now;
+        self.calm = MediaTime::ZERO;
         self.lowered_at = Some(now);
-        if self.level == 0 && self.down_after == DOWN_AT_LATEST {
-            self.down_after = DOWN_AFTER;
-        }
         true
     }
 }
@@ -195,6 +204,28 @@ mod tests {
         let mut troubled = shed();
         run(&mut troubled, 3_000, 120_000, 1, 1.0);
         assert_eq!(troubled.level(), 1, "not while ticks are missed");
+    }
+
+    #[test]
+    fn short_bursts_on_a_busy_machine_are_no_lasting_trouble() {
+        let mut governor = Governor::new(Config::default(), MediaTime::ZERO);
+        for at in (0..60_000).step_by(2_000) {
+            run(&mut governor, at, at + 500, 2, 1.0);
+            run(&mut governor, at + 500, at + 2_000, 0, 1.0);
+            assert_eq!(governor.level(), 0, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_always_a_little_too_slow_is_not_tried_often() {
+        let (mut governor, mut raised) = (Governor::new(Config::default(), MediaTime::ZERO), 0);
+        for at in (0..900_000).step_by(500) {
+            let before = governor.level();
+            run(&mut governor, at, at + 500, if before == 0 { 3 } else { 0 }, 1.0);
+            raised += usize::from(governor.level() > before);
+        }
+        // After 20, 40, 80 and then 160 seconds.
+        assert!(raised <= 9, "{raised}");
     }
 
     #[test]

@@ -93,9 +93,13 @@ impl Handle {
 
 /// Opens the unfinished session when `config` asks to resume and there is one, else a new one.
 pub fn open(config: &Config) -> Result<Opened, Error> {
-    let usable = std::fs::create_dir_all(&config.data_dir);
-    usable.map_err(|error| Error::DataFolder { path: config.data_dir.clone(), reason: error.to_string() })?;
-    let store = SessionStore::open(&config.data_dir)?;
+    let unusable = |error: std::io::Error| Error::DataFolder { path: config.data_dir.clone(), reason: error.to_string() };
+    std::fs::create_dir_all(&config.data_dir).map_err(unusable)?;
+    let store = SessionStore::open(&config.data_dir).map_err(|error| match error {
+        // Such as a disk that may only be read.
+        tl_store::Error::Io { source, .. } => unusable(source),
+        other => other.into(),
+    })?;
     let (unfinished, mut problems) = if config.resume { store.open_unfinished()? } else { (None, Vec::new()) };
     let resumed = unfinished.is_some();
     let mut session = match unfinished {

@@ -103,6 +103,7 @@ fn open(remembered: &Remembered) -> anyhow::Result<(App, Window)> {
     }
     let window = builder.build()?;
     display::outlive();
+    display::outlive_bus();
     Ok((app, window))
 }
 

@@ -82,6 +82,22 @@ pub fn outlive() {
 #[cfg(not(target_os = "linux"))]
 pub fn outlive() {}
 
+/// The session's bus often goes with the display, and its library would end the program with it: `GDBusConnection:exit-on-close` is on for
+/// the connection that everyone in a process shares. To be called when the window system's library has connected.
+#[cfg(target_os = "linux")]
+pub fn outlive_bus() {
+    use gtk::gio;
+    match gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>) {
+        Ok(bus) => bus.set_exit_on_close(false),
+        // Then there is none to go.
+        Err(error) => tracing::debug!(%error, "there is no session bus"),
+    }
+}
+
+/// Only Linux has such a bus.
+#[cfg(not(target_os = "linux"))]
+pub fn outlive_bus() {}
+
 /// A terminal goes with its display, and tells what was started in it to end: the show does not.
 #[cfg(unix)]
 pub fn outlive_terminal() {

@@ -184,6 +184,24 @@ fn the_show_outlives_its_display() {
 }
 
 #[test]
+fn the_show_outlives_its_session_bus() {
+    let (Some(()), Some(mut reader)) = (tools(), Reader::start()) else { return };
+    let stage = Stage::open(1_280, 760);
+    let data = tempfile::tempdir().expect("a folder");
+    let settings = two_cameras(data.path());
+    let words = ["--config", &settings, "--cameras", "2"];
+    let program = Program::start_as(&[], &[("DBUS_SESSION_BUS_ADDRESS", &reader.bus)], Some(&stage.display), data.path(), &words);
+    program.wait_for_cameras(2);
+    let window = wait("the window", || stage.window("Touchline"));
+    wait_for_movement(&stage, &window);
+    reader.kill_bus();
+    let before = program.snapshot().expect("a snapshot").output.frames;
+    wait("three more seconds of show", || program.snapshot().filter(|snapshot| snapshot.output.frames > before + 90));
+    wait_for_movement(&stage, &window);
+    program.finish();
+}
+
+#[test]
 fn a_window_without_a_show_closes_without_a_question() {
     let Some(()) = tools() else { return };
     let stage = Stage::open(1_280, 760);

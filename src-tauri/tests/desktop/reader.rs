@@ -16,7 +16,7 @@ pub struct Reader {
     /// Address of the session bus, for the program.
     pub bus: String,
     accessible: String,
-    _daemon: Ended,
+    daemon: Ended,
     _runtime: tempfile::TempDir,
 }
 
@@ -64,7 +64,7 @@ impl Reader {
             call(&bus, &[&place[..], &set].concat()).expect("a reader is told of");
         }
         let accessible = quoted(&accessible).next().expect("an address").to_owned();
-        Some(Self { bus, accessible, _daemon: daemon, _runtime: runtime })
+        Some(Self { bus, accessible, daemon, _runtime: runtime })
     }
 
     /// Everything that any program tells now.
@@ -84,6 +84,12 @@ impl Reader {
             assert!(found.len() < MOST_NODES, "the tree has no end");
         }
         found
+    }
+
+    /// The session bus dies.
+    pub fn kill_bus(&mut self) {
+        self.daemon.0.kill().expect("the bus is there");
+        self.daemon.0.wait().expect("the bus ends");
     }
 
     /// Does what a press of it does.
